@@ -1,0 +1,73 @@
+// Package control is the admin protocol of a node: HTTP on a loopback socket of its own, with the
+// bearer token that the node wrote to admin.json.
+//
+//	GET  /v1/status            Status
+//	GET  /v1/lag               []Lag
+//	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
+//	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
+//	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
+//	POST /v1/shutdown          moves leadership away, then stops; the answer comes first
+//
+// A refusal is {"error": "..."} with a status of 400 or more.
+package control
+
+import "encoding/json"
+
+// Roles of a node.
+const (
+	Leader   = "leader"
+	Follower = "follower"
+	Nonvoter = "nonvoter"
+)
+
+// Status is what a node knows about itself.
+type Status struct {
+	ClusterID    string `json:"clusterId"`
+	Region       string `json:"region"`
+	Name         string `json:"name"`
+	ID           string `json:"id"`
+	PID          int    `json:"pid"`
+	Version      string `json:"version"`
+	Role         string `json:"role"`
+	Leader       string `json:"leader"` // name of the leader's node; empty: unknown
+	Term         uint64 `json:"term"`
+	Ready        bool   `json:"ready"`
+	Seq          uint64 `json:"seq"`
+	Digest       string `json:"digest"` // of the state, hex
+	Chain        string `json:"chain"`  // head of the event log's hash chain, hex
+	Life         uint64 `json:"life"`
+	Endpoint     string `json:"endpoint"` // http://host:port
+	FaultVersion uint64 `json:"faultVersion"`
+	StartedAt    int64  `json:"startedAt"` // ms since 1970 UTC, wall clock
+}
+
+// Faults says which fault table is in force.
+type Faults struct {
+	Version uint64 `json:"version"`
+}
+
+// Lag is how far another Region is behind, seen from the leader of From.
+type Lag struct {
+	From         string `json:"from"`
+	To           string `json:"to"`
+	LinkUp       bool   `json:"linkUp"`
+	PendingKeys  int    `json:"pendingKeys"`
+	OldestMillis int64  `json:"oldestMillis"`
+}
+
+// Event is one event of a Region's log.
+type Event struct {
+	Region    string          `json:"region"`
+	Seq       uint64          `json:"seq"`
+	I         int             `json:"i"`
+	Time      string          `json:"time"` // RFC 3339, Region time
+	Type      string          `json:"type"`
+	Key       string          `json:"key,omitempty"` // key id
+	RequestID string          `json:"requestId,omitempty"`
+	Data      json.RawMessage `json:"data"`
+}
+
+// Checkpoint is a consistent copy of a node's state that `verify` may open.
+type Checkpoint struct {
+	Path string `json:"path"`
+}

@@ -1,0 +1,108 @@
+// Package layout says where a cluster's files and ports are, and what cluster.json and node.json hold.
+package layout
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Format is the version of the files of this package.
+const Format = 1
+
+// Offsets of a node's ports from its KMS port.
+const (
+	InternalOffset = 1000
+	NATSOffset     = 2000
+)
+
+// Limits of a cluster.
+const (
+	MaxNodes   = 9 // in a Region
+	MaxRegions = 20
+)
+
+// Cluster is cluster.json: what all parts of a cluster agree on, and its anchor of trust. Regions
+// learn each other's public keys from it and from nothing else.
+type Cluster struct {
+	Format             int      `json:"format"`
+	ID                 string   `json:"clusterId"` // UUID
+	Host               string   `json:"host"`      // every listener binds it
+	Port               int      `json:"port"`      // of the front door
+	Consistency        string   `json:"consistency,omitempty"`
+	ClockOffsetSeconds int64    `json:"clockOffsetSeconds"`
+	Regions            []Region `json:"regions"` // in the order given; Region i (from 1) has ports Port+10*i…
+}
+
+// Region is one Region of a cluster.
+type Region struct {
+	Name         string `json:"name"`
+	Port         int    `json:"port"`       // of its endpoint
+	SigningKey   []byte `json:"signingKey"` // Ed25519 public key
+	NKey         string `json:"nkey"`       // NATS public user key
+	Bootstrapped bool   `json:"bootstrapped"`
+	Nodes        []Node `json:"nodes"`
+}
+
+// Node is one node of a Region.
+type Node struct {
+	Name     string `json:"name"` // "us-east-1/2"
+	ID       string `json:"id"`   // Raft server id: a UUID, new whenever a node is replaced
+	KMS      string `json:"kms"`  // addresses host:port
+	Internal string `json:"internal"`
+	NATS     string `json:"nats"`
+}
+
+// NodeFile is node.json in a node's folder: who this folder belongs to.
+type NodeFile struct {
+	Format    int    `json:"format"`
+	ClusterID string `json:"clusterId"`
+	Region    string `json:"region"`
+	Name      string `json:"name"`
+	ID        string `json:"id"`
+}
+
+// AdminFile is admin.json in a node's folder: where its admin socket listens, mode 0600.
+type AdminFile struct {
+	Format int    `json:"format"`
+	Addr   string `json:"addr"` // 127.0.0.1:port
+	Token  string `json:"token"`
+}
+
+// RegionPort is the port of Region i's endpoint, i from 1; NodePort that of its node n, n from 1.
+func RegionPort(port, i int) int { return port + 10*i }
+
+// NodePort is the KMS port of node n (from 1) of Region i (from 1).
+func NodePort(port, i, n int) int { return RegionPort(port, i) + n }
+
+// NodeName is the name of node n of a Region.
+func NodeName(region string, n int) string { return fmt.Sprintf("%s/%d", region, n) }
+
+// Dir is the folder of a cluster.
+type Dir string
+
+// ClusterFile is the path of cluster.json.
+func (d Dir) ClusterFile() string { return filepath.Join(string(d), "cluster.json") }
+
+// FaultsFile is the path of faults.json.
+func (d Dir) FaultsFile() string { return filepath.Join(string(d), "faults.json") }
+
+// SupervisorFile is the path of supervisor.json.
+func (d Dir) SupervisorFile() string { return filepath.Join(string(d), "supervisor.json") }
+
+// Node is the folder of the node with that name ("us-east-1/2").
+func (d Dir) Node(name string) NodeDir {
+	return NodeDir(filepath.Join(string(d), filepath.FromSlash(name)))
+}
+
+// NodeDir is the folder of a node.
+type NodeDir string
+
+// Files and folders of a node.
+func (d NodeDir) NodeFile() string { return filepath.Join(string(d), "node.json") }
+func (d NodeDir) RootKey() string  { return filepath.Join(string(d), "root.key") }
+func (d NodeDir) Keystore() string { return filepath.Join(string(d), "keystore") }
+func (d NodeDir) Raft() string     { return filepath.Join(string(d), "raft") }
+func (d NodeDir) State() string    { return filepath.Join(string(d), "state") }
+func (d NodeDir) Log() string      { return filepath.Join(string(d), "log") }
+func (d NodeDir) Admin() string    { return filepath.Join(string(d), "admin.json") }
+func (d NodeDir) PID() string      { return filepath.Join(string(d), "pid") }

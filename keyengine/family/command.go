@@ -1,0 +1,120 @@
+package family
+
+// Here is where and when a command is decided.
+type Here struct {
+	Region         string
+	Now            int64 // Region time, ms since 1970 UTC
+	HandoffTimeout int64 // ms; see rule R6
+}
+
+// Command is a wish that Decide turns into events or refuses.
+type Command interface{ command() }
+
+// The commands of callers. Decide refuses them with a *Refusal.
+type (
+	// Create makes a family of one member, this Region, its primary. The record given is complete
+	// but for Version, Primary, Writer, Members, Materials and Current, which Decide fills in.
+	// Material is zero for origin EXTERNAL, whose family begins in PendingImport.
+	Create struct {
+		Record   Record
+		Material MaterialID
+	}
+	// Replicate adds a member.
+	Replicate struct {
+		To   string
+		Init Init
+	}
+	// UpdatePrimary begins a hand-off of the primary role.
+	UpdatePrimary struct{ To string }
+	// Rotate adds a pending material.
+	Rotate struct {
+		Material MaterialID
+		Type     RotationType
+	}
+	// SetRotation changes the automatic rotation.
+	SetRotation struct{ Rotation Rotation }
+	// Enable and Disable change the state of this member alone.
+	Enable  struct{}
+	Disable struct{}
+	// ScheduleDeletion begins the waiting period.
+	ScheduleDeletion struct{ WindowDays uint16 }
+	// CancelDeletion ends it.
+	CancelDeletion struct{}
+)
+
+// The commands of the protocol itself. They are never refused; what changes nothing has no events.
+type (
+	// ReceiveRecord is a record that arrived from a Region, with the materials whose secrets came
+	// along and could be opened. Refuse, when not empty, is this Region's reason not to become a
+	// member (no permission, no quota, a bad policy): it counts only where the record would create one.
+	ReceiveRecord struct {
+		Record       Record
+		Signature    []byte
+		Certificates []Certificate
+		Carried      []MaterialID
+		Refuse       string
+	}
+	// ReceiveStatus is a member's status that arrived, with the materials whose secrets came along.
+	ReceiveStatus struct {
+		Status  Status
+		Carried []MaterialID
+	}
+	// FinishCreate is the second log entry of a replica's birth: the secrets of Materials are here.
+	FinishCreate struct{ Materials []MaterialID }
+	// Tick is the passing of time: due deletions and the hand-off's time-out.
+	Tick struct{}
+)
+
+// The commands of an operator.
+type (
+	// FenceLost declares a member's Region lost for ever.
+	FenceLost struct{ Region string }
+	// ForcePromote makes this member primary without the old primary's consent.
+	ForcePromote struct{}
+)
+
+func (Create) command()           {}
+func (Replicate) command()        {}
+func (UpdatePrimary) command()    {}
+func (Rotate) command()           {}
+func (SetRotation) command()      {}
+func (Enable) command()           {}
+func (Disable) command()          {}
+func (ScheduleDeletion) command() {}
+func (CancelDeletion) command()   {}
+func (ReceiveRecord) command()    {}
+func (ReceiveStatus) command()    {}
+func (FinishCreate) command()     {}
+func (Tick) command()             {}
+func (FenceLost) command()        {}
+func (ForcePromote) command()     {}
+
+// Cause is why a caller's command is refused.
+type Cause uint8
+
+// The causes of a refusal. "Self" causes speak of the key the command names in this Region, "target"
+// causes of the Region the command names.
+const (
+	NotFound           Cause = iota + 1 // no such key here, or deleted
+	AlreadyExists                       // Create of a family that is there; Replicate to a Region that has a member
+	NotMultiRegion                      // the key is single-Region
+	NotPrimary                          // this member is a replica
+	StateDisabled                       // the key is Disabled
+	StatePending                        // PendingDeletion or PendingReplicaDeletion: see Refusal.State
+	StatePendingImport                  // PendingImport
+	StateCreating                       // Creating, or not complete yet
+	StateUpdating                       // Updating
+	NotPendingDeletion                  // CancelDeletion of a key that is not pending deletion
+	NoReplica                           // the target Region has no member
+	TargetIsSelf                        // the target is this Region
+	TargetNotEnabled                    // the target's member is not Enabled: see Refusal.State
+	RotationInProgress                  // a pending material exists
+	StateOrphan                         // fenced out
+)
+
+// Refusal is the error of a caller's command.
+type Refusal struct {
+	Cause  Cause
+	State  State  // the state that stands in the way, where one does
+	Region string // the Region whose state that is, where it is not this one
+}

@@ -1,0 +1,2 @@
+// Package replication carries family records and statuses between Regions.
+package replication

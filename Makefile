@@ -1,0 +1,99 @@
+# `make` alone lists what there is to make. Everything is pure Go, so cgo is off, except for the race
+# detector, which needs it.
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export CGO_ENABLED ?= 0
+
+GO      ?= go
+TOOL    := $(GO) tool -modfile=scripts/tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# How long `make test` and `make sim` look for a seed that breaks the protocol, in seconds, and how long each
+# fuzz target runs.
+SIM_SECONDS  ?= 60
+FUZZ_TIME    ?= 10s
+# A package that runs longer than this hangs.
+TEST_TIMEOUT ?= 8m
+E2E          := ./cluster/e2e
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: build
+build: ## compile everything, and the program to bin/meridian
+	$(GO) build ./...
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/meridian
+
+.PHONY: test
+test: ## all tests, SIM_SECONDS of simulation and the end-to-end tests: at most ten minutes
+	MERIDIAN_SIM_SECONDS=$(SIM_SECONDS) $(GO) test -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v '/cluster/e2e$$')
+	$(MAKE) --no-print-directory e2e
+
+.PHONY: e2e
+e2e: ## the end-to-end tests alone: real processes on loopback, killed, cut off and started again
+	$(GO) test -timeout $(TEST_TIMEOUT) $(E2E)
+
+.PHONY: race
+race: ## all tests under the race detector (needs a C compiler, slow)
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
+
+.PHONY: sim
+sim: ## SIM_SECONDS of simulated seeds of the cross-Region protocol
+	MERIDIAN_SIM_SECONDS=$(SIM_SECONDS) $(GO) test -count=1 -v -run '^TestSeeds$$' -timeout 0 ./cluster/sim
+
+.PHONY: mutants
+mutants: ## every planted fault of the protocol must be found by the simulation
+	$(GO) test -tags mutants -timeout 30m ./cluster/sim
+
+.PHONY: fuzz
+fuzz: ## FUZZ_TIME for every fuzz target
+	scripts/fuzz.sh $(FUZZ_TIME)
+
+.PHONY: bench
+bench: ## all benchmarks, six times, to compare with benchstat
+	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./...
+
+.PHONY: cover
+cover: ## statement coverage, with a page in coverage/index.html
+	mkdir -p coverage
+	$(GO) test -coverpkg=./... -coverprofile=coverage/all.out $$($(GO) list ./... | grep -v '/cluster/e2e$$')
+	$(GO) tool cover -html=coverage/all.out -o coverage/index.html
+	$(GO) tool cover -func=coverage/all.out | tail -n 1
+
+.PHONY: generate
+generate: ## write the generated files again
+	$(GO) generate ./...
+
+.PHONY: format
+format: ## format all Go files
+	$(TOOL) gofumpt -l -w .
+
+.PHONY: lint
+lint: ## formatting, vet, staticcheck, outdated idioms, the floors
+	scripts/unformatted.sh
+	$(GO) vet ./...
+	$(GO) vet -tags mutants ./...
+	$(TOOL) staticcheck ./...
+	$(GO) fix -diff ./...
+	$(GO) test ./scripts/archtest
+
+.PHONY: tidy
+tidy: ## go.mod and go.sum say what the code needs, no more and no less
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+# `make check TESTED=1` leaves out the tests, for who has just run them.
+.PHONY: check
+check: lint tidy ## everything that must hold before a change goes in: lint, generated files, tests, mutants, fuzz
+	scripts/unchanged.sh $(MAKE) --no-print-directory generate
+	$(if $(TESTED),,$(MAKE) --no-print-directory test)
+	$(MAKE) --no-print-directory mutants
+	$(MAKE) --no-print-directory fuzz
+
+.PHONY: clean
+clean: ## remove what was built here; a cluster's data in .meridian stays
+	rm -rf bin coverage

@@ -1,0 +1,62 @@
+package replication
+
+import (
+	"context"
+
+	"meridian/eventlog"
+	"meridian/keyengine"
+	"meridian/keyengine/family"
+	"meridian/keyengine/kmsapi"
+)
+
+// Region is what a Relay needs of the Region whose leader it serves. Its methods are called from
+// many goroutines.
+type Region interface {
+	// View calls f with a consistent view of the applied state, secrets included. The view is valid
+	// only until f returns; f does not call back into the Region.
+	View(f func(*keyengine.View))
+	// Propose decides c on the leader and returns nil once it is applied, also where the decision
+	// had no events. The secrets are those of the materials that c carries; the Region keeps the
+	// ones that the events took in, and no other.
+	Propose(ctx context.Context, c keyengine.Command, secrets []eventlog.Secret) error
+	// NextLeaf reserves a leaf of the key-encryption keys. No leaf is given out twice.
+	NextLeaf() uint64
+	// Precheck says whether this Region, as things are now, would refuse p; nil: it would not.
+	Precheck(ctx context.Context, p Pre) *kmsapi.Fault
+	// Life is how often the Region's history was begun anew; it starts at 1.
+	Life() uint64
+}
+
+// Peer is another Region, as the cluster's file names it.
+type Peer struct {
+	Region     string
+	SigningKey []byte // Ed25519 public key
+}
+
+// PreOperation is what a Pre asks about.
+type PreOperation string
+
+// The operations that need another Region's consent.
+const (
+	PreReplicate     PreOperation = "ReplicateKey"
+	PreUpdatePrimary PreOperation = "UpdatePrimaryRegion"
+)
+
+// Pre asks a Region for its consent before the primary commits to something that needs it: may this
+// caller make a replica of this key at yours, is your replica fit to become the primary?
+type Pre struct {
+	Operation PreOperation `cbor:"1,keyasint"`
+	Partition string       `cbor:"2,keyasint"`
+	Account   string       `cbor:"3,keyasint"`
+	KeyID     string       `cbor:"4,keyasint"`
+	From      string       `cbor:"5,keyasint"` // the primary that asks; filled in and checked by the relays
+	Init      family.Init  `cbor:"6,keyasint"` // By names the caller; the rest is of a replica to be made
+}
+
+// Lag is how far another Region is behind this one, as this Region's leader knows it.
+type Lag struct {
+	To           string
+	LinkUp       bool
+	PendingKeys  int   // families with something to send
+	OldestMillis int64 // how long the oldest of them has waited
+}

@@ -111,7 +111,11 @@ type StateMachine interface {
 	Applied() Position
 	// Snapshot freezes the present state.
 	Snapshot() (Snapshot, error)
-	// Restore replaces the state by the one in r, or changes nothing.
+	// Check reads a snapshot to its end and returns nil if Restore would take it. It may run beside
+	// Apply and changes nothing.
+	Check(r io.Reader) error
+	// Restore replaces the state by the one in r, all of it or, with an error, nothing. A state that
+	// already contains the one in r stays as it is, and that is no error.
 	Restore(r io.Reader) error
 }
 

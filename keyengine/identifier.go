@@ -1,0 +1,83 @@
+package keyengine
+
+import (
+	"strings"
+
+	"meridian/keyengine/arn"
+	"meridian/keyengine/family"
+	"meridian/keyengine/kmsapi"
+)
+
+// naming is which identifiers an operation takes.
+type naming uint8
+
+const (
+	byKey        naming = iota // key id, key ARN
+	byKeyOrAlias               // and alias name, alias ARN
+)
+
+// target is the key that a call names, found in this Region and owned by the caller.
+type target struct {
+	ref   Ref
+	arn   string
+	place Place
+	key   *Key
+	local *family.Local
+}
+
+// resolve finds the key that a caller's identifier names: syntax first, then Region and account, then
+// existence. Nothing is said about keys of other accounts, not even whether they exist.
+func (v *View) resolve(f Facts, op, id string, n naming) (*target, error) {
+	name, err := arn.Parse(id)
+	switch {
+	case err != nil && strings.HasPrefix(id, "arn:"):
+		return nil, fault(kmsapi.InvalidArnException, "Invalid arn %s", id)
+	case err != nil:
+		return nil, fault(kmsapi.NotFoundException, "Invalid keyId '%s'", id)
+	case name.Form == arn.AliasARN && n == byKey:
+		return nil, fault(kmsapi.InvalidArnException, "Key Aliases are not supported for this operation")
+	case name.Form == arn.AliasName && n == byKey:
+		return nil, fault(kmsapi.NotFoundException, "Invalid keyId %s", id)
+	case name.Form.IsARN() && name.Region != v.place.Region:
+		return nil, fault(kmsapi.NotFoundException, "Invalid arn %s", name.Region)
+	case name.Form.IsARN() && name.Account != f.Caller.Account:
+		return nil, fault(kmsapi.AccessDeniedException,
+			"User: %s is not authorized to perform: kms:%s on resource: %s because no resource-based policy allows the kms:%s action",
+			f.Caller.ARN, op, id, op)
+	}
+	ref := Ref{Account: f.Caller.Account, KeyID: name.ID}
+	if name.Form.IsAlias() {
+		a, ok := v.alias(f.Caller.Account, name.ID)
+		if !ok {
+			return nil, v.noAlias(f.Caller.Account, name.ID)
+		}
+		ref.KeyID = a.KeyID
+	}
+	return v.find(ref)
+}
+
+// find finds a key by its reference.
+func (v *View) find(ref Ref) (*target, error) {
+	local, ok := v.Family(ref)
+	if !ok || !live(local) {
+		return nil, fault(kmsapi.NotFoundException, "Key '%s' does not exist", v.place.keyARN(v.place.Region, ref))
+	}
+	key, _ := load[Key](v.rows, keyRow(ref))
+	if key == nil {
+		panic("keyengine: live family " + ref.String() + " without a key row")
+	}
+	return &target{ref: ref, arn: v.place.keyARN(v.place.Region, ref), place: v.place, key: key, local: local}, nil
+}
+
+func (v *View) noAlias(account, name string) error {
+	return fault(kmsapi.NotFoundException, "Alias %s is not found.", v.place.aliasARN(account, name))
+}
+
+// manage finds the key of an operation that names one by id or ARN, in a state that allows it.
+func (v *View) manage(f Facts, op string, id *string) (*target, error) {
+	t, err := v.resolve(f, op, val(id), byKey)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.check(op)
+}

@@ -1,0 +1,103 @@
+package keyengine
+
+import (
+	"slices"
+
+	"meridian/keyengine/arn"
+	"meridian/keyengine/family"
+	"meridian/keyengine/kmsapi"
+)
+
+// ReplicateKey asks another Region for a replica of a primary key.
+type ReplicateKey struct{ Request *kmsapi.ReplicateKeyRequest }
+
+// Operation implements Command.
+func (ReplicateKey) Operation() string { return "ReplicateKey" }
+
+func (c ReplicateKey) decide(d *draft) (any, error) {
+	in := c.Request
+	t, err := d.multiRegionKey("ReplicateKey", in.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	region := val(in.ReplicaRegion)
+	if err := d.replicaRegion(region); err != nil {
+		return nil, err
+	}
+	key, err := d.newKey(val(in.Policy), val(in.Description), tagsOf(in.Tags))
+	if err != nil {
+		return nil, err
+	}
+	init := family.Init{
+		Policy: val(in.Policy), Description: key.Description, Tags: key.Tags,
+		By: d.facts.Caller.ARN, BypassSafety: val(in.BypassPolicyLockoutSafetyCheck),
+	}
+	if region == d.place.Region {
+		return nil, t.refused(&family.Refusal{Cause: family.AlreadyExists})
+	}
+	if err := d.ask(t, family.Replicate{To: region, Init: init}); err != nil {
+		return nil, err
+	}
+	l, _ := d.Family(t.ref)
+	return &kmsapi.ReplicateKeyResponse{
+		ReplicaKeyMetadata: d.replicaMetadata(t.ref, region, key, &l.Record),
+		ReplicaPolicy:      new(key.Policy),
+		ReplicaTags:        apiTags(key.Tags),
+	}, nil
+}
+
+// replicaMetadata is the replica as it will be when its Region hears of it.
+func (v *View) replicaMetadata(ref Ref, region string, key Key, r *family.Record) *kmsapi.KeyMetadata {
+	m := sharedMetadata(v.place, region, ref, r)
+	m.CreationDate = timestamp(key.CreatedAt)
+	m.Description = new(key.Description)
+	m.Enabled = new(false)
+	m.KeyState = new(kmsapi.KeyState(stateCreating))
+	return m
+}
+
+// replicaRegion refuses Regions where no related key can be.
+func (d *draft) replicaRegion(region string) error {
+	switch {
+	case !arn.ValidRegion(region):
+		return fault(kmsapi.ValidationException, "ReplicaRegion %s is not a Region.", region)
+	case arn.PartitionOf(region) != d.place.Partition:
+		return fault(kmsapi.UnsupportedOperationException, "ReplicaRegion %s is in another partition.", region)
+	case len(d.facts.Regions) > 0 && !slices.Contains(d.facts.Regions, region):
+		return fault(kmsapi.UnsupportedOperationException, "ReplicaRegion %s is not available.", region)
+	}
+	return nil
+}
+
+// multiRegionKey finds a multi-Region key, in a state that allows op.
+func (d *draft) multiRegionKey(op string, id *string) (*target, error) {
+	t, err := d.manage(d.facts, op, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.local.Record.Multi:
+		return nil, t.refused(&family.Refusal{Cause: family.NotMultiRegion})
+	}
+	return t, nil
+}
+
+// UpdatePrimaryRegion begins the hand-off of the primary role to a replica. It has not happened yet
+// when the caller hears that it was accepted.
+type UpdatePrimaryRegion struct {
+	Request *kmsapi.UpdatePrimaryRegionRequest
+}
+
+// Operation implements Command.
+func (UpdatePrimaryRegion) Operation() string { return "UpdatePrimaryRegion" }
+
+func (c UpdatePrimaryRegion) decide(d *draft) (any, error) {
+	t, err := d.multiRegionKey("UpdatePrimaryRegion", c.Request.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	region := val(c.Request.PrimaryRegion)
+	if !arn.ValidRegion(region) {
+		return nil, fault(kmsapi.ValidationException, "PrimaryRegion %s is not a Region.", region)
+	}
+	return nil, d.ask(t, family.UpdatePrimary{To: region})
+}

@@ -65,11 +65,24 @@ func StartServer(c ServerConfig) (*Server, error) {
 	}
 	s.nats.SetLoggerV2(s.log, false, false, false)
 	s.nats.Start()
-	if !s.nats.ReadyForConnections(readyWithin) || s.nats.Addr() == nil {
+	if err := s.ready(); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("nats server: listen on %s: %w", c.Addr, s.log.failure())
+		return nil, fmt.Errorf("nats server: listen on %s: %w", c.Addr, err)
 	}
 	return s, nil
+}
+
+// ready waits until the server listens. Where it cannot, it has said so by now.
+func (s *Server) ready() error {
+	select {
+	case err := <-s.log.fatal:
+		return err
+	default:
+	}
+	if !s.nats.ReadyForConnections(readyWithin) || s.nats.Addr() == nil {
+		return errors.New("not ready in time")
+	}
+	return nil
 }
 
 func (s *Server) options(c ServerConfig, host string, port int) *server.Options {
@@ -85,7 +98,7 @@ func (s *Server) options(c ServerConfig, host string, port int) *server.Options 
 		DisableShortFirstPing: true,
 	}
 	for _, u := range c.Users {
-		o.Nkeys = append(o.Nkeys, &server.NkeyUser{Nkey: u.NKey, Permissions: visitor(c.Region, u.Region)})
+		o.Nkeys = append(o.Nkeys, &server.NkeyUser{Nkey: u.NKey, Permissions: visitor(u.Region)})
 	}
 	o.Users = []*server.User{{
 		Username: localUser, Password: s.local, Permissions: leader(c.Region),
@@ -95,7 +108,7 @@ func (s *Server) options(c ServerConfig, host string, port int) *server.Options 
 }
 
 // visitor is what another Region's leader may do here: ask in its own name, hear answers to itself.
-func visitor(_, region string) *server.Permissions {
+func visitor(region string) *server.Permissions {
 	return &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: []string{"mr.v1.*.*." + region}},
 		Subscribe: &server.SubjectPermission{Allow: []string{inbox(region) + ".>"}},
@@ -149,15 +162,6 @@ func newServerLog(l *slog.Logger) *serverLog {
 		l = slog.New(slog.DiscardHandler)
 	}
 	return &serverLog{log: l.With("part", "nats"), fatal: make(chan error, 1)}
-}
-
-func (l *serverLog) failure() error {
-	select {
-	case err := <-l.fatal:
-		return err
-	default:
-		return errors.New("not ready in time")
-	}
 }
 
 // Noticef and the rest implement server.Logger.

@@ -89,7 +89,7 @@ func (c *conn) take(b []byte) (int, error) {
 		changed := c.in.watch()
 		var wait time.Duration
 		if !s.link(c.layer.self, c.dst).cut {
-			n, err, due := c.in.pop(b)
+			n, due, err := c.in.pop(b)
 			if n > 0 || err != nil {
 				return n, err
 			}
@@ -223,7 +223,7 @@ func (c *conn) send() {
 		}
 		var wait time.Duration
 		if !cut {
-			n, err, due := c.out.pop(buf)
+			n, due, err := c.out.pop(buf)
 			if err != nil {
 				c.Conn.Close()
 				return

@@ -86,7 +86,7 @@ func (q *queue) empty() bool {
 
 // pop moves bytes that are due into b. With none, it returns the error at the end, if that is due, or
 // how long until something is due (0: nothing is there).
-func (q *queue) pop(b []byte) (n int, err error, wait time.Duration) {
+func (q *queue) pop(b []byte) (n int, wait time.Duration, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
@@ -101,17 +101,17 @@ func (q *queue) pop(b []byte) (n int, err error, wait time.Duration) {
 	if n > 0 {
 		q.size -= n
 		q.note()
-		return n, nil, 0
+		return n, 0, nil
 	}
 	switch {
 	case len(q.pieces) > 0:
-		return 0, nil, q.pieces[0].due.Sub(now)
+		return 0, q.pieces[0].due.Sub(now), nil
 	case q.err != nil && !q.errDue.After(now):
-		return 0, q.err, 0
+		return 0, 0, q.err
 	case q.err != nil:
-		return 0, nil, q.errDue.Sub(now)
+		return 0, q.errDue.Sub(now), nil
 	}
-	return 0, nil, 0
+	return 0, 0, nil
 }
 
 // pause waits for the first of: a time (0: none), or one of the channels.

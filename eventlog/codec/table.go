@@ -1,0 +1,97 @@
+package codec
+
+import (
+	"reflect"
+
+	"meridian/keyengine"
+	"meridian/keyengine/family"
+)
+
+// kind is one type of event: its number in the log, for ever, and the newest version of its body.
+type kind struct {
+	number  uint16
+	version uint8
+	example any // zero value of the Go type
+}
+
+// own are the events of one Region. Numbers are below 100. Never renumber, never reuse.
+func own() []kind {
+	return []kind{
+		{1, 1, keyengine.KeyCreated{}},
+		{2, 1, keyengine.MaterialsWrapped{}},
+		{3, 1, keyengine.DescriptionUpdated{}},
+		{4, 1, keyengine.PolicyPut{}},
+		{5, 1, keyengine.TagsChanged{}},
+		{6, 1, keyengine.AliasCreated{}},
+		{7, 1, keyengine.AliasUpdated{}},
+		{8, 1, keyengine.AliasDeleted{}},
+		{9, 1, keyengine.PeerSeen{}},
+		{10, 1, keyengine.SealingKeyAdvanced{}},
+	}
+}
+
+// shared are the events of the cross-Region protocol. Numbers are from 100. Never renumber, never
+// reuse.
+func shared() []kind {
+	return []kind{
+		{100, 1, family.FamilyCreated{}},
+		{101, 1, family.ReplicaAdded{}},
+		{102, 1, family.ReplicaReported{}},
+		{103, 1, family.MemberGone{}},
+		{104, 1, family.MemberFenced{}},
+		{105, 1, family.HandoffBegun{}},
+		{106, 1, family.HandoffAborted{}},
+		{107, 1, family.PrimaryRelinquished{}},
+		{108, 1, family.PrimaryTaken{}},
+		{109, 1, family.PrimaryForced{}},
+		{110, 1, family.RotationStarted{}},
+		{111, 1, family.RotationActivated{}},
+		{112, 1, family.RotationSet{}},
+		{113, 1, family.MaterialSalvaged{}},
+		{114, 1, family.StatusReceived{}},
+		{115, 1, family.RecordAccepted{}},
+		{116, 1, family.ReplicaCreated{}},
+		{117, 1, family.ReplicaRefused{}},
+		{118, 1, family.ReplicaCompleted{}},
+		{119, 1, family.MaterialImported{}},
+		{120, 1, family.Frozen{}},
+		{121, 1, family.Thawed{}},
+		{122, 1, family.HandoffRefused{}},
+		{123, 1, family.KeyEnabled{}},
+		{124, 1, family.KeyDisabled{}},
+		{125, 1, family.DeletionScheduled{}},
+		{126, 1, family.ReplicaDeletionAwaited{}},
+		{127, 1, family.DeletionCancelled{}},
+		{128, 1, family.KeyDeleted{}},
+		{129, 1, family.Orphaned{}},
+		{130, 1, family.OrphanReleased{}},
+		{131, 1, family.StatusAdvanced{}},
+		{132, 1, family.AlarmRaised{}},
+	}
+}
+
+// tables are never changed.
+var (
+	byNumber = index(func(k kind) uint16 { return k.number })
+	byType   = index(func(k kind) reflect.Type { return reflect.TypeOf(k.example) })
+)
+
+// index panics if two kinds share a number or a type, before anything is read or written.
+func index[K comparable](of func(kind) K) map[K]kind {
+	m := map[K]kind{}
+	for _, k := range append(own(), shared()...) {
+		if _, twice := m[of(k)]; twice {
+			panic("codec: " + k.name() + " is in the table twice")
+		}
+		m[of(k)] = k
+	}
+	return m
+}
+
+func (k kind) name() string { return reflect.TypeOf(k.example).Name() }
+
+// ofFamily reports whether the event is one of the protocol, whose body begins with the key's name.
+func (k kind) ofFamily() bool {
+	_, ok := k.example.(family.Event)
+	return ok
+}

@@ -33,8 +33,9 @@ type (
 	}
 	// SetRotation changes the automatic rotation.
 	SetRotation struct{ Rotation Rotation }
-	// Enable and Disable change the state of this member alone.
-	Enable  struct{}
+	// Enable lets this member alone be used again.
+	Enable struct{}
+	// Disable stops the use of this member alone.
 	Disable struct{}
 	// ScheduleDeletion begins the waiting period.
 	ScheduleDeletion struct{ WindowDays uint16 }
@@ -88,33 +89,3 @@ func (FinishCreate) command()     {}
 func (Tick) command()             {}
 func (FenceLost) command()        {}
 func (ForcePromote) command()     {}
-
-// Cause is why a caller's command is refused.
-type Cause uint8
-
-// The causes of a refusal. "Self" causes speak of the key the command names in this Region, "target"
-// causes of the Region the command names.
-const (
-	NotFound           Cause = iota + 1 // no such key here, or deleted
-	AlreadyExists                       // Create of a family that is there; Replicate to a Region that has a member
-	NotMultiRegion                      // the key is single-Region
-	NotPrimary                          // this member is a replica
-	StateDisabled                       // the key is Disabled
-	StatePending                        // PendingDeletion or PendingReplicaDeletion: see Refusal.State
-	StatePendingImport                  // PendingImport
-	StateCreating                       // Creating, or not complete yet
-	StateUpdating                       // Updating
-	NotPendingDeletion                  // CancelDeletion of a key that is not pending deletion
-	NoReplica                           // the target Region has no member
-	TargetIsSelf                        // the target is this Region
-	TargetNotEnabled                    // the target's member is not Enabled: see Refusal.State
-	RotationInProgress                  // a pending material exists
-	StateOrphan                         // fenced out
-)
-
-// Refusal is the error of a caller's command.
-type Refusal struct {
-	Cause  Cause
-	State  State  // the state that stands in the way, where one does
-	Region string // the Region whose state that is, where it is not this one
-}

@@ -158,7 +158,7 @@ const (
 	PendingImport
 	PendingDeletion
 	PendingReplicaDeletion
-	Deleted // a tombstone: the record stays, without materials, for ever
+	Deleted // a tombstone: the record stays for ever, the secrets of its materials do not
 )
 
 var stateNames = [...]string{"None", "Creating", "Enabled", "Disabled", "PendingImport", "PendingDeletion", "PendingReplicaDeletion", "Deleted"}
@@ -213,5 +213,6 @@ type Local struct {
 	DeletionAt   int64         `cbor:"14,keyasint,omitempty"` // in PendingDeletion, ms since 1970 UTC
 	WindowDays   uint16        `cbor:"15,keyasint,omitempty"` // in PendingDeletion and PendingReplicaDeletion
 	HandoffAt    int64         `cbor:"16,keyasint,omitempty"` // when this Region, as primary, began the hand-off
-	Certificates []Certificate `cbor:"17,keyasint,omitempty"`
+	Certificates []Certificate `cbor:"17,keyasint,omitempty"` // sorted by generation and epoch
+	Halted       string        `cbor:"18,keyasint,omitempty"` // rule R14: the broken promise that stopped this member; cryptography goes on
 }

@@ -1,0 +1,216 @@
+package family
+
+// What arrives from other Regions.
+
+// receiveRecord is R1. An older record is answered by the relay, see MustTell; one that is known
+// may still bring secrets.
+func (d *decision) receiveRecord(c *ReceiveRecord) {
+	r := &c.Record
+	if !d.l.Record.Version.Less(r.Version) && !(mutant(NoVerCheck) && d.l.Record.Version != r.Version) {
+		if d.l.Live() {
+			d.importMaterials(c.Carried)
+		}
+		return
+	}
+	if reason := d.brokenPromise(r); reason != "" {
+		d.alarm(reason)
+		return
+	}
+	m := r.member(d.here.Region)
+	switch {
+	case m != nil && !m.Gone && d.l.Live() && m.Inc == d.l.Inc:
+		d.acceptLiving(c)
+	case m != nil && !m.Gone && (d.l.Inc.Less(m.Inc) || mutant(NoTombstone) && !d.l.Live()):
+		d.join(c, m.Inc)
+	case d.l.Live():
+		inc := d.l.Inc
+		if m != nil && inc.Less(m.Inc) {
+			inc = m.Inc
+		}
+		d.orphan(c, inc, "")
+	case !d.l.Record.Version.IsZero():
+		d.acceptEvent(c)
+		d.release()
+	}
+}
+
+// brokenPromise is R14 for a record newer than all this Region knows.
+func (d *decision) brokenPromise(r *Record) string {
+	here, own := d.here.Region, d.l.Record.Version
+	if mutant(NoVerCheck) && !own.Less(r.Version) {
+		return ""
+	}
+	switch {
+	case r.Writer == here:
+		return "a record in this Region's name that it did not write"
+	case d.isPrimary() && r.Version.Gen == own.Gen && r.Version.GenBy == own.GenBy && r.Version.Epoch == own.Epoch:
+		return "a record of this Region's own epoch that it did not write"
+	case r.Primary == here && r.Version.Seq != 0:
+		return "a record of a primary that this Region is not"
+	case r.Primary == here && (d.l.State != Enabled || !d.l.Complete):
+		return "the primary role came to a key that is " + d.l.State.String()
+	}
+	return ""
+}
+
+func (d *decision) acceptEvent(c *ReceiveRecord) {
+	d.emit(RecordAccepted{Record: c.Record, Signature: c.Signature, Certificates: d.news(c)})
+}
+
+func (d *decision) news(c *ReceiveRecord) []Certificate {
+	return unknown(d.l.Certificates, c.Certificates)
+}
+
+// acceptLiving accepts a record that knows this member as it is.
+func (d *decision) acceptLiving(c *ReceiveRecord) {
+	d.acceptEvent(c)
+	d.importMaterials(c.Carried)
+	r := &d.l.Record
+	switch {
+	case r.Primary == d.here.Region:
+		d.takeOver()
+	case r.Handoff != nil && r.Handoff.To == d.here.Region:
+		d.consider(r.Handoff.Attempt)
+	case d.l.Updating:
+		d.emit(Thawed{})
+	}
+}
+
+// takeOver is R3: (epoch, 0) becomes (epoch, 1), the new primary's first write.
+func (d *decision) takeOver() {
+	d.emit(PrimaryTaken{Record: d.next()})
+	d.progress()
+}
+
+// consider is R4. A member that is frozen stays so until a newer record says otherwise; it never
+// thaws alone, because the role may be on its way.
+func (d *decision) consider(attempt uint32) {
+	switch {
+	case d.l.State != Enabled || !d.l.Complete:
+		if d.l.Refused != attempt {
+			d.emit(HandoffRefused{Attempt: attempt, Reason: d.l.State.String()})
+		}
+	case !d.l.Updating || d.l.Ready != attempt:
+		d.emit(Frozen{Attempt: attempt})
+	}
+}
+
+// join is R2, also for a member that was fenced and is asked for anew: it begins again, with what
+// secrets it has.
+func (d *decision) join(c *ReceiveRecord, inc Version) {
+	switch {
+	case c.Refuse == "":
+		d.emit(ReplicaCreated{Record: c.Record, Signature: c.Signature, Certificates: d.news(c), Inc: inc})
+		d.importMaterials(c.Carried)
+	case len(d.l.Held) > 0:
+		d.orphan(c, inc, c.Refuse)
+	default:
+		d.emit(ReplicaRefused{Record: c.Record, Signature: c.Signature, Certificates: d.news(c), Inc: inc, Reason: c.Refuse})
+	}
+}
+
+// orphan is R11.
+func (d *decision) orphan(c *ReceiveRecord, inc Version, reason string) {
+	d.emit(Orphaned{Record: c.Record, Signature: c.Signature, Certificates: d.news(c), Inc: inc, Reason: reason})
+	d.release()
+}
+
+// release erases an orphan's secrets once the family lists them all: a primary lists a material
+// only when it holds it.
+func (d *decision) release() {
+	if d.l.Orphan && (listsAll(d.l.Record.Materials, d.l.Held) || mutant(NoSalvage)) {
+		d.emit(OrphanReleased{})
+	}
+}
+
+func (d *decision) importMaterials(offered []MaterialID) {
+	if fresh := importable(offered, d.l.Held, d.l.Record.Materials); len(fresh) > 0 {
+		d.emit(MaterialImported{Materials: fresh})
+	}
+}
+
+// finishCreate completes a replica when all its record's materials are here. Imported material
+// comes by the callers' own hands, so its replica is complete at once and waits for them.
+func (d *decision) finishCreate(offered []MaterialID) {
+	if !d.l.Live() || d.l.Complete {
+		return
+	}
+	d.importMaterials(offered)
+	if !Completable(&d.l) {
+		return
+	}
+	state := d.l.State
+	if state == Creating {
+		state = Enabled
+		if d.l.Record.Origin == "EXTERNAL" {
+			state = PendingImport
+		}
+	}
+	d.emit(ReplicaCompleted{State: state})
+}
+
+// receiveStatus is R12, R8 and R11.
+func (d *decision) receiveStatus(c *ReceiveStatus) {
+	if d.l.Record.Primary != d.here.Region || d.l.Orphan || c.Status.From == d.here.Region {
+		return
+	}
+	s := &c.Status
+	if old := d.l.status(s.From); old != nil {
+		if order := s.Inc.Compare(old.Inc); order < 0 || order == 0 && s.SV < old.SV {
+			return
+		}
+		if s.Inc != old.Inc || s.SV != old.SV {
+			d.emit(StatusReceived{Status: *s})
+		}
+	} else {
+		d.emit(StatusReceived{Status: *s})
+	}
+	if !d.isPrimary() {
+		return
+	}
+	d.salvage(s, c.Carried)
+	d.believe(s)
+	d.progress()
+}
+
+// salvage takes materials into the family that only the sender knew: it followed a primary that an
+// operator declared lost, or was that primary. They decrypt; they never become current.
+func (d *decision) salvage(s *Status, carried []MaterialID) {
+	var fresh []MaterialID
+	for _, id := range s.Held {
+		if has(carried, id) && !lists(d.l.Record.Materials, id) {
+			fresh = append(fresh, id)
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	r := d.next()
+	n := len(r.Materials)
+	r.Materials = r.Materials[:n:n]
+	for _, id := range fresh {
+		r.Materials = append(r.Materials, Material{ID: id, Number: nextNumber(r.Materials), CreatedAt: d.here.Now})
+	}
+	d.emit(MaterialSalvaged{Record: r, Materials: fresh})
+}
+
+// believe writes into the record what a status says for good. A status Deleted of a later
+// incarnation, even one that a losing generation made, proves this one gone.
+func (d *decision) believe(s *Status) {
+	m := d.l.Record.member(s.From)
+	if m == nil || m.Gone {
+		return
+	}
+	switch {
+	case s.State == Deleted && !s.Inc.Less(m.Inc):
+		r, gone := d.next(), *m
+		gone.Gone, gone.Init = true, nil
+		r.Members = withMember(r.Members, gone)
+		d.emit(MemberGone{Record: r, Region: s.From, Reason: s.Reason})
+	case s.Inc == m.Inc && m.Init != nil:
+		r, there := d.next(), *m
+		there.Init = nil
+		r.Members = withMember(r.Members, there)
+		d.emit(ReplicaReported{Record: r, Region: s.From})
+	}
+}

@@ -99,6 +99,8 @@ func TestRulesBite(t *testing.T) {
 		{"EngineIsPure", "keyengine/a.go", pkg + `import "time"; var _ = time.UnixMilli(0)`, ""},
 		{"EngineIsPure", "keyengine/a.go", pkg + `func f() { go f() }`, "a goroutine"},
 		{"EngineIsPure", "keyengine/a.go", pkg + `func f() { select {} }`, "a select"},
+		{"EngineIsPure", "keyengine/a.go", "//go:build mutants\n\n" + pkg + `import _ "os"`, ""},
+		{"EngineIsPure", "keyengine/a.go", "//go:build !mutants\n\n" + pkg + `import _ "os"`, "no files"},
 		{"EngineIsPure", "eventlog/a.go", pkg + `import "os"; var _ = os.Args`, ""},
 		{"NoInit", "region/a.go", pkg + `func init() {}`, "func init"},
 		{"NoInit", "region/a.go", pkg + `type t int; func (t) init() {}`, ""},

@@ -36,8 +36,8 @@ func timeIsPure() []string {
 	}
 }
 
-// EngineIsPure is the rule of floor 0: the same input gives the same output, on every node, for ever. Test files
-// and test suites (packages whose name ends in "test") are free.
+// EngineIsPure is the rule of floor 0: the same input gives the same output, on every node, for ever. Test files,
+// test suites (packages whose name ends in "test") and planted faults (files behind the tag mutants) are free.
 func EngineIsPure(t *Tree) []string {
 	floors, banned, fine := Floors(), impure(), timeIsPure()
 	prefixes := slices.Sorted(maps.Keys(banned))
@@ -47,16 +47,16 @@ func EngineIsPure(t *Tree) []string {
 		if !ok || floor.Number != 0 || strings.HasSuffix(p.Folder, "test") {
 			continue
 		}
-		for path, at := range p.Imports() {
-			for _, prefix := range prefixes {
-				if path == prefix || strings.HasPrefix(path, prefix+"/") {
-					broken = append(broken, fmt.Sprintf("%s: floor 0 imports %s: %s", at, path, banned[prefix]))
-				}
-			}
-		}
 		for _, s := range p.Sources {
-			if s.Test {
+			if s.Test || s.behind("mutants") {
 				continue
+			}
+			for path, at := range s.imports() {
+				for _, prefix := range prefixes {
+					if path == prefix || strings.HasPrefix(path, prefix+"/") {
+						broken = append(broken, fmt.Sprintf("%s: floor 0 imports %s: %s", at, path, banned[prefix]))
+					}
+				}
 			}
 			for name, n := range s.calls("time") {
 				if !slices.Contains(fine, name) {

@@ -88,7 +88,7 @@ func (s *Source) At(n ast.Node) string {
 
 func (s *Source) line(p token.Pos) int { return s.set.Position(p).Line }
 
-// ImportsOf yields the import paths of the file and where they are.
+// imports yields the import paths of the file and where they are.
 func (s *Source) imports() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, spec := range s.Syntax.Imports {
@@ -98,6 +98,18 @@ func (s *Source) imports() iter.Seq2[string, string] {
 			}
 		}
 	}
+}
+
+// behind says whether the file is built only with that tag.
+func (s *Source) behind(tag string) bool {
+	for _, group := range s.Syntax.Comments {
+		for _, c := range group.List {
+			if c.Pos() < s.Syntax.Package && c.Text == "//go:build "+tag {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Imports yields the import paths of the package without its tests, and where they are.

@@ -89,8 +89,8 @@ type Log interface {
 	Append(ctx context.Context, entry []byte) (Position, error)
 	// Leadership returns who leads now. Leader is true only after a barrier in that term.
 	Leadership() Leadership
-	// Watch returns a channel that gets each change of Leadership; only the newest is kept for a slow
-	// reader. It is closed with the log.
+	// Watch returns a channel that gets the present Leadership and then each change; only the newest
+	// is kept for a slow reader. It is closed with the log.
 	Watch() <-chan Leadership
 	// VerifyLeader returns nil if this node was still leader at some time after the call began.
 	VerifyLeader(ctx context.Context) error

@@ -1,0 +1,117 @@
+package raftlog
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+)
+
+var (
+	_ raft.LogStore    = (*guard)(nil)
+	_ raft.StableStore = (*guard)(nil)
+)
+
+// guard stands before the log's disk and lets no failure pass but once: the first calls fatal, and
+// all calls after it fail. A failed fsync may have dropped the pages it could not write, so to try
+// again would only look like success. A panic of the database (a page freed twice, a wrong
+// checksum) counts as a failure.
+type guard struct {
+	logs   raft.LogStore
+	stable raft.StableStore
+	fatal  func(error)
+	failed atomic.Pointer[error]
+}
+
+func (g *guard) do(doing string, f func() error) (err error) {
+	if e := g.failed.Load(); e != nil {
+		return *e
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+		if err != nil && !absent(err) {
+			err = g.fail(fmt.Errorf("raft log: %s: %w", doing, err))
+		}
+	}()
+	return f()
+}
+
+func (g *guard) fail(err error) error {
+	if g.failed.CompareAndSwap(nil, &err) {
+		g.fatal(err)
+	}
+	return err
+}
+
+// absent recognizes the answers that mean that there is nothing. For a key Raft knows no error value,
+// only its text.
+func absent(err error) bool {
+	return errors.Is(err, raft.ErrLogNotFound) || err.Error() == "not found"
+}
+
+// FirstIndex implements raft.LogStore.
+func (g *guard) FirstIndex() (i uint64, err error) {
+	err = g.do("first entry", func() (err error) {
+		i, err = g.logs.FirstIndex()
+		return err
+	})
+	return i, err
+}
+
+// LastIndex implements raft.LogStore.
+func (g *guard) LastIndex() (i uint64, err error) {
+	err = g.do("last entry", func() (err error) {
+		i, err = g.logs.LastIndex()
+		return err
+	})
+	return i, err
+}
+
+// GetLog implements raft.LogStore.
+func (g *guard) GetLog(index uint64, log *raft.Log) error {
+	return g.do("read entry", func() error { return g.logs.GetLog(index, log) })
+}
+
+// StoreLog implements raft.LogStore.
+func (g *guard) StoreLog(log *raft.Log) error { return g.StoreLogs([]*raft.Log{log}) }
+
+// StoreLogs implements raft.LogStore.
+func (g *guard) StoreLogs(logs []*raft.Log) error {
+	return g.do("write entries", func() error { return g.logs.StoreLogs(logs) })
+}
+
+// DeleteRange implements raft.LogStore.
+func (g *guard) DeleteRange(first, last uint64) error {
+	return g.do("delete entries", func() error { return g.logs.DeleteRange(first, last) })
+}
+
+// Set implements raft.StableStore.
+func (g *guard) Set(key, value []byte) error {
+	return g.do("write value", func() error { return g.stable.Set(key, value) })
+}
+
+// Get implements raft.StableStore.
+func (g *guard) Get(key []byte) (value []byte, err error) {
+	err = g.do("read value", func() (err error) {
+		value, err = g.stable.Get(key)
+		return err
+	})
+	return value, err
+}
+
+// SetUint64 implements raft.StableStore.
+func (g *guard) SetUint64(key []byte, value uint64) error {
+	return g.do("write value", func() error { return g.stable.SetUint64(key, value) })
+}
+
+// GetUint64 implements raft.StableStore.
+func (g *guard) GetUint64(key []byte) (value uint64, err error) {
+	err = g.do("read value", func() (err error) {
+		value, err = g.stable.GetUint64(key)
+		return err
+	})
+	return value, err
+}

@@ -1,0 +1,68 @@
+package raftlog
+
+import (
+	"io"
+
+	"github.com/hashicorp/raft"
+
+	"meridian/eventlog"
+)
+
+var _ raft.BatchingFSM = machine{}
+
+// machine is the state machine as Raft wants it.
+type machine struct{ sm eventlog.StateMachine }
+
+// applied is the response to an entry.
+type applied struct {
+	position eventlog.Position
+	err      error
+}
+
+// ApplyBatch implements raft.BatchingFSM. Raft passes on commands and changes of the membership; the
+// latter change nothing but the applied position.
+func (m machine) ApplyBatch(logs []*raft.Log) []any {
+	entries := make([]eventlog.Entry, len(logs))
+	for i, log := range logs {
+		entries[i] = eventlog.Entry{Index: log.Index, Term: log.Term}
+		if log.Type == raft.LogCommand && len(log.Data) > 0 {
+			entries[i].Data = log.Data
+		}
+	}
+	responses := make([]any, len(logs))
+	for i, r := range m.sm.Apply(entries) {
+		at := eventlog.Position{Term: logs[i].Term, Index: logs[i].Index, Seq: r.Seq}
+		responses[i] = applied{position: at, err: r.Err}
+	}
+	return responses
+}
+
+// Apply implements raft.FSM.
+func (m machine) Apply(log *raft.Log) any { return m.ApplyBatch([]*raft.Log{log})[0] }
+
+// Snapshot implements raft.FSM.
+func (m machine) Snapshot() (raft.FSMSnapshot, error) {
+	s, err := m.sm.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return frozen{s}, nil
+}
+
+// Restore implements raft.FSM.
+func (m machine) Restore(r io.ReadCloser) error {
+	defer r.Close() // read only
+	return m.sm.Restore(r)
+}
+
+// frozen is raft.FSMSnapshot over a snapshot.
+type frozen struct{ eventlog.Snapshot }
+
+// Persist implements raft.FSMSnapshot.
+func (f frozen) Persist(sink raft.SnapshotSink) error {
+	if _, err := f.WriteTo(sink); err != nil {
+		_ = sink.Cancel() // the error that counts is the first
+		return err
+	}
+	return sink.Close()
+}

@@ -9,6 +9,9 @@
 //	POST /v1/shutdown          moves leadership away, then stops; the answer comes first
 //
 // A refusal is {"error": "..."} with a status of 400 or more.
+//
+// This package holds the types and the client; the server is in region/node. A Client keeps no connection and
+// starts no goroutine that outlives a call.
 package control
 
 import "encoding/json"

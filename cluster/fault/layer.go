@@ -12,10 +12,10 @@ import (
 )
 
 // Dial opens a connection, as net.Dialer.DialContext does.
-type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+type Dial = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Lookup tells the name of the node that listens on an address; empty: not a node, no fault applies.
-type Lookup func(addr string) string
+type Lookup = func(addr string) string
 
 // Names looks nodes up in cluster.json, by any of their addresses.
 func Names(c *layout.Cluster) Lookup {

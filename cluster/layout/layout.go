@@ -1,4 +1,10 @@
 // Package layout says where a cluster's files and ports are, and what cluster.json and node.json hold.
+//
+// It reads and writes those two files: a file comes into being whole (by rename) or not at all, a file of a
+// newer format, a damaged one, or one that contradicts itself is refused, and nothing is ever repaired here. It
+// starts no goroutine.
+//
+// Use: ReadCluster to know a cluster, Dir for the paths below its folder, RegionPort and NodePort for ports.
 package layout
 
 import (
@@ -86,8 +92,17 @@ func (d Dir) ClusterFile() string { return filepath.Join(string(d), "cluster.jso
 // FaultsFile is the path of faults.json.
 func (d Dir) FaultsFile() string { return filepath.Join(string(d), "faults.json") }
 
-// SupervisorFile is the path of supervisor.json.
+// SupervisorFile is the path of supervisor.json: which process supervises, and which one is the front door.
 func (d Dir) SupervisorFile() string { return filepath.Join(string(d), "supervisor.json") }
+
+// SupervisorLog is the path of what a detached supervisor writes.
+func (d Dir) SupervisorLog() string { return filepath.Join(string(d), "supervisor.log") }
+
+// FrontPID is the path of the front door's pid file, FrontLog that of its log.
+func (d Dir) FrontPID() string { return filepath.Join(string(d), "front.pid") }
+
+// FrontLog is the path of the front door's log.
+func (d Dir) FrontLog() string { return filepath.Join(string(d), "front.log") }
 
 // Node is the folder of the node with that name ("us-east-1/2").
 func (d Dir) Node(name string) NodeDir {
@@ -106,3 +121,4 @@ func (d NodeDir) State() string    { return filepath.Join(string(d), "state") }
 func (d NodeDir) Log() string      { return filepath.Join(string(d), "log") }
 func (d NodeDir) Admin() string    { return filepath.Join(string(d), "admin.json") }
 func (d NodeDir) PID() string      { return filepath.Join(string(d), "pid") }
+func (d NodeDir) Exit() string     { return filepath.Join(string(d), "exit.json") }

@@ -1,0 +1,159 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"meridian/cluster/fault"
+	"meridian/cluster/layout"
+)
+
+// maxAnswer bounds an answer, and one line of an answer of lines, in bytes.
+const maxAnswer = 8 << 20
+
+// Client speaks to the admin socket of one node.
+type Client struct {
+	http        *http.Client
+	addr, token string
+}
+
+// Connect finds the admin socket of the node with that folder. The node need not run; asking it tells.
+func Connect(d layout.NodeDir) (*Client, error) {
+	f, err := layout.ReadAdmin(d)
+	if err != nil {
+		return nil, fmt.Errorf("find the admin socket: %w", err)
+	}
+	if host, _, err := net.SplitHostPort(f.Addr); err != nil || !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("%s names %q: not an address of this machine alone", d.Admin(), f.Addr)
+	}
+	return &Client{
+		// Few calls, each perhaps from a process that ends after it: no connection is kept.
+		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		addr: f.Addr, token: f.Token,
+	}, nil
+}
+
+// Status asks for what the node knows about itself.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	return s, c.call(ctx, http.MethodGet, "/v1/status", nil, &s)
+}
+
+// Lag asks for how far other Regions are behind.
+func (c *Client) Lag(ctx context.Context) (l []Lag, err error) {
+	return l, c.call(ctx, http.MethodGet, "/v1/lag", nil, &l)
+}
+
+// SetFaults puts a table of faults in force and returns the version that is in force then.
+func (c *Client) SetFaults(ctx context.Context, t fault.Table) (uint64, error) {
+	var f Faults
+	err := c.call(ctx, http.MethodPut, "/v1/faults", t, &f)
+	return f.Version, err
+}
+
+// Checkpoint asks for a copy of the node's state; whoever asks removes it.
+func (c *Client) Checkpoint(ctx context.Context) (cp Checkpoint, err error) {
+	return cp, c.call(ctx, http.MethodPost, "/v1/checkpoint", nil, &cp)
+}
+
+// Shutdown asks the node to hand its leadership over and end. It answers before it ends.
+func (c *Client) Shutdown(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/v1/shutdown", nil, nil)
+}
+
+// EventQuery says which events; the zero value: all there are.
+type EventQuery struct {
+	Key    string // key id or ARN; empty: of all keys
+	From   uint64 // the first seq
+	Follow bool   // go on with those to come, until the context ends
+}
+
+// Events yields events of the node's log in order, and an error at the end if it was not the end of the log.
+func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[Event, error] {
+	v := url.Values{}
+	if q.Key != "" {
+		v.Set("key", q.Key)
+	}
+	if q.From > 0 {
+		v.Set("from", strconv.FormatUint(q.From, 10))
+	}
+	if q.Follow {
+		v.Set("follow", "1")
+	}
+	return func(yield func(Event, error) bool) {
+		resp, err := c.do(ctx, http.MethodGet, "/v1/events?"+v.Encode(), nil)
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		defer resp.Body.Close()
+		for lines := json.NewDecoder(resp.Body); ; {
+			var e Event
+			err := lines.Decode(&e)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				err = fmt.Errorf("events: %w", err)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	resp, err := c.do(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
+		return fmt.Errorf("answer to %s: %w", path, err)
+	}
+	return nil
+}
+
+// do sends a request; a refusal is an error.
+func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.addr+path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode < 400 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var refusal struct {
+		Error string `json:"error"`
+	}
+	if json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&refusal) != nil || refusal.Error == "" {
+		refusal.Error = resp.Status
+	}
+	return nil, fmt.Errorf("%s: %s", path, refusal.Error)
+}

@@ -1,0 +1,202 @@
+package layout
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxFile bounds the files of this package in bytes.
+const maxFile = 1 << 20
+
+// ErrNewer is the error of a file that a newer program wrote.
+var ErrNewer = errors.New("written by a newer version of meridian: use that one, nothing was changed")
+
+// ReadCluster reads and checks cluster.json. Without the file the error is fs.ErrNotExist, wrapped.
+func ReadCluster(d Dir) (*Cluster, error) {
+	c := new(Cluster)
+	if err := readFile(d.ClusterFile(), c); err != nil {
+		return nil, err
+	}
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", d.ClusterFile(), err)
+	}
+	return c, nil
+}
+
+// WriteCluster writes cluster.json.
+func WriteCluster(d Dir, c *Cluster) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	return WriteFile(d.ClusterFile(), c, 0o644)
+}
+
+// ReadAdmin reads a node's admin.json.
+func ReadAdmin(d NodeDir) (AdminFile, error) {
+	var f AdminFile
+	err := readFile(d.Admin(), &f)
+	return f, err
+}
+
+// WriteFile writes v as JSON by rename: the file is there whole, or as it was.
+func WriteFile(path string, v any, mode os.FileMode) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // gone already if all went well
+	_, err = temp.Write(append(b, '\n'))
+	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}
+
+// readFile reads a bounded JSON file with a format that this program knows.
+func readFile(path string, v any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return err
+	}
+	if len(b) > maxFile {
+		return fmt.Errorf("%s is damaged: more than %d bytes", path, maxFile)
+	}
+	return decode(path, b, v)
+}
+
+func decode(path string, b []byte, v any) error {
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	switch {
+	case head.Format > Format:
+		return fmt.Errorf("%s has format %d, this program knows %d: %w", path, head.Format, Format, ErrNewer)
+	case head.Format < 1:
+		return fmt.Errorf("%s is damaged: it has no format", path)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return nil
+}
+
+// regionName is what a Region may be called; it is part of paths and host names.
+var regionName = regexp.MustCompile(`^[a-z]{2,6}(-[a-z]{2,12}){1,2}-[0-9]{1,2}$`)
+
+// CheckRegion says what is wrong with the name of a Region.
+func CheckRegion(name string) error {
+	if len(name) > 32 || !regionName.MatchString(name) {
+		return fmt.Errorf("%q is not the name of a Region, such as us-east-1", name)
+	}
+	return nil
+}
+
+// Validate says what is wrong with cluster.json: nothing in it may lead out of the folder or contradict the rest.
+func (c *Cluster) Validate() error {
+	if c.Format != Format {
+		return fmt.Errorf("format %d, want %d", c.Format, Format)
+	}
+	if c.ID == "" || c.Host == "" {
+		return errors.New("no cluster id or no host")
+	}
+	if len(c.Regions) < 1 || len(c.Regions) > MaxRegions {
+		return fmt.Errorf("%d Regions, want 1 to %d", len(c.Regions), MaxRegions)
+	}
+	if err := CheckPort(c.Port); err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	for i, r := range c.Regions {
+		if err := CheckRegion(r.Name); err != nil {
+			return err
+		}
+		if seen[r.Name] {
+			return fmt.Errorf("Region %s twice", r.Name)
+		}
+		seen[r.Name] = true
+		if len(r.Nodes) < 1 || len(r.Nodes) > MaxNodes {
+			return fmt.Errorf("%s has %d nodes, want 1 to %d", r.Name, len(r.Nodes), MaxNodes)
+		}
+		for n, node := range r.Nodes {
+			if node.Name != NodeName(r.Name, n+1) || node.ID == "" {
+				return fmt.Errorf("node %d of Region %d is called %q", n+1, i+1, node.Name)
+			}
+			for _, addr := range []string{node.KMS, node.Internal, node.NATS} {
+				if _, _, err := net.SplitHostPort(addr); err != nil {
+					return fmt.Errorf("node %s: %w", node.Name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// CheckPort says whether all ports of the largest cluster fit above a front door's port.
+func CheckPort(port int) error {
+	if last := 65535 - NATSOffset - 10*MaxRegions - MaxNodes; port < 1 || port > last {
+		return fmt.Errorf("port %d is not between 1 and %d: a cluster needs ports above it", port, last)
+	}
+	return nil
+}
+
+// Addr is host:port.
+func (c *Cluster) Addr(port int) string { return net.JoinHostPort(c.Host, strconv.Itoa(port)) }
+
+// Region returns a Region by its name.
+func (c *Cluster) Region(name string) (*Region, bool) {
+	i := slices.IndexFunc(c.Regions, func(r Region) bool { return r.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return &c.Regions[i], true
+}
+
+// Node returns a node by its name.
+func (c *Cluster) Node(name string) (*Node, bool) {
+	r, ok := c.Region(RegionOf(name))
+	if !ok {
+		return nil, false
+	}
+	i := slices.IndexFunc(r.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return &r.Nodes[i], true
+}
+
+// Names returns the names of all Regions, in order.
+func (c *Cluster) Names() []string {
+	names := make([]string, len(c.Regions))
+	for i, r := range c.Regions {
+		names[i] = r.Name
+	}
+	return names
+}
+
+// RegionOf returns the Region in the name of a node.
+func RegionOf(node string) string {
+	region, _, _ := strings.Cut(node, "/")
+	return region
+}

@@ -73,10 +73,9 @@ func (c ReceiveRecord) decide(d *draft) (any, error) {
 	if r.Partition != d.place.Partition {
 		return nil, fault(kmsapi.ValidationException, "record of another partition")
 	}
-	existed := live(localOrNew(d.rows, ref))
 	init := d.initFor(r)
-	if !existed && c.Refuse == "" {
-		c.Refuse = d.refuseReplica(ref, init)
+	if f := d.refuseReplica(ref, init); f != nil && c.Refuse == "" {
+		c.Refuse = f.Error()
 	}
 	err := d.family(ref, family.ReceiveRecord{
 		Record: c.Record, Signature: c.Signature, Certificates: c.Certificates,
@@ -85,7 +84,7 @@ func (c ReceiveRecord) decide(d *draft) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !existed && live(localOrNew(d.rows, ref)) {
+	if _, has := d.rows.Get(keyRow(ref)); !has && live(localOrNew(d.rows, ref)) {
 		return nil, d.createReplica(ref, init)
 	}
 	return nil, nil
@@ -117,27 +116,22 @@ func (d *draft) createReplica(ref Ref, init family.Init) error {
 	return nil
 }
 
-// refuseReplica is why this Region does not become a member, or "".
-func (v *View) refuseReplica(ref Ref, init family.Init) string {
-	if f := v.PrecheckReplica(ref, init); f != nil {
-		return f.Error()
-	}
-	return ""
-}
-
 // PrecheckReplica says whether this Region would take a replica of ref's key with these properties:
 // nil, or the fault that the caller of ReplicateKey deserves. Both Regions ask it: the primary's before
 // it decides, and this one again when the record is here.
 func (v *View) PrecheckReplica(ref Ref, init family.Init) *kmsapi.Fault {
-	err := v.checkRef(ref)
-	if err == nil {
-		if l, ok := v.Family(ref); ok && live(l) {
-			err = fault(kmsapi.AlreadyExistsException, "%s already exists.", v.place.keyARN(v.place.Region, ref))
-		}
+	if err := v.checkRef(ref); err != nil {
+		return asFault(err)
 	}
-	if err == nil {
-		err = v.quota(ref.Account)
+	if l, ok := v.Family(ref); ok && live(l) {
+		return kmsapi.Errorf(kmsapi.AlreadyExistsException, "%s already exists.", v.place.keyARN(v.place.Region, ref))
 	}
+	return v.refuseReplica(ref, init)
+}
+
+// refuseReplica is why this Region cannot take one more replica, apart from one that is there.
+func (v *View) refuseReplica(ref Ref, init family.Init) *kmsapi.Fault {
+	err := v.quota(ref.Account)
 	if err == nil {
 		_, err = v.policyText(ref.Account, init.Policy)
 	}
@@ -190,15 +184,10 @@ func (c RunDue) decide(d *draft) (any, error) {
 		return nil, err
 	}
 	l := localOrNew(d.rows, c.Ref)
-	rotation := l.Record.Rotation
-	if c.Material.ID.IsZero() || !rotatesByItself(d.place, l) || rotation.NextAt > d.facts.Now {
+	if c.Material.ID.IsZero() || !rotatesByItself(d.place, l) || l.Record.Rotation.NextAt > d.facts.Now {
 		return nil, nil
 	}
-	if err := d.family(c.Ref, family.Rotate{Material: c.Material.ID, Type: family.Automatic}, c.Material); err != nil {
-		return nil, err
-	}
-	next := rotationFrom(d.facts.Now, rotation.PeriodDays)
-	return nil, d.family(c.Ref, family.SetRotation{Rotation: next})
+	return nil, d.family(c.Ref, family.Rotate{Material: c.Material.ID, Type: family.Automatic}, c.Material)
 }
 
 func (c SeePeer) decide(d *draft) (any, error) {

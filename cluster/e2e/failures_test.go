@@ -186,7 +186,8 @@ func TestPartitionDuringUpdatePrimaryRegion(t *testing.T) {
 	ok(t, err)
 }
 
-// TestRestart takes the whole cluster down and up again: everything is there, and every log replays to it.
+// TestRestart takes the whole cluster down and up again: everything is there, and every log replays to it. While
+// it is down, no file holds a secret.
 func TestRestart(t *testing.T) {
 	c := breakable(t)
 	us, eu := c.client(east), c.client(west)
@@ -197,6 +198,7 @@ func TestRestart(t *testing.T) {
 	_, err := eu.CreateAlias(t.Context(), &kms.CreateAliasInput{AliasName: &alias, TargetKeyId: &key})
 	ok(t, err)
 
+	secrets := useSecrets(t, c, key)
 	c.verify(t)
 	c.do(t, "down")
 	for _, r := range regions() {
@@ -204,6 +206,7 @@ func TestRestart(t *testing.T) {
 			t.Errorf("%s answers after down", r)
 		}
 	}
+	secrets.search(t, c)
 	if _, err := c.up(); err != nil {
 		t.Fatal(err)
 	}

@@ -37,10 +37,12 @@ type Call struct {
 	Reply map[string]string
 }
 
-// Raw is a request as received.
+// Raw is a request as received: what its signature covers. The method is always POST and the path /.
 type Raw struct {
 	// Host is the authority the client addressed; it is signed and not among the headers.
 	Host string
+	// Query is the part of the URL after the question mark; AWS's clients send none.
+	Query string
 	// Header are the headers by canonical name. Whoever keeps them copies them.
 	Header map[string][]string
 	// Body is the whole body. It must not be changed.

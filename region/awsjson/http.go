@@ -1,0 +1,63 @@
+package awsjson
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"meridian/keyengine/kmsapi"
+)
+
+// requestEntityTooLarge is what AWS's front ends call a body over the limit.
+const requestEntityTooLarge = "RequestEntityTooLargeException"
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || r.URL.Path != "/" {
+		h.turnAway(w, &kmsapi.Fault{Code: kmsapi.UnknownOperationException, Status: http.StatusNotFound})
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.config.MaxBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		h.turnAway(w, &kmsapi.Fault{
+			Code:    requestEntityTooLarge,
+			Message: "The request body must be no longer than " + strconv.FormatInt(h.config.MaxBody, 10) + " bytes.",
+			Status:  http.StatusRequestEntityTooLarge,
+		})
+		return
+	}
+	if err != nil {
+		h.turnAway(w, kmsapi.Errorf(kmsapi.SerializationException, "The request body could not be read to its end."))
+		return
+	}
+	h.write(w, h.Handle(r.Context(), Request{Raw: kmsapi.Raw{Host: r.Host, Query: r.URL.RawQuery, Header: r.Header, Body: body}}))
+}
+
+// turnAway answers a request that is not even read.
+func (h *Handler) turnAway(w http.ResponseWriter, fault *kmsapi.Fault) {
+	h.write(w, h.refuse(&kmsapi.Call{RequestID: h.config.RequestID()}, "", fault, time.Now()))
+}
+
+func (h *Handler) write(w http.ResponseWriter, a Answer) {
+	maps.Copy(w.Header(), a.Header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+	w.WriteHeader(a.Status)
+	// An error here means that the client is gone; what was done stays done.
+	_, _ = w.Write(a.Body)
+}
+
+// NewServer makes a server whose time-outs keep slow and half-open connections from piling up. A
+// handler that streams for longer than a minute moves its own deadline.
+func NewServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}

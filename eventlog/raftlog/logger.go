@@ -96,3 +96,6 @@ func (l raftLogger) StandardLogger(*hclog.StandardLoggerOptions) *log.Logger {
 func (l raftLogger) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
 	return l.StandardLogger(nil).Writer()
 }
+
+// Logger is a logger for Raft's parts, such as its transports, over log.
+func Logger(log *slog.Logger) hclog.Logger { return raftLogger{slog: log} }

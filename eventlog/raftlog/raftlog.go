@@ -63,6 +63,7 @@ func Open(cfg Config) (*Log, error) {
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.start(&cfg); err != nil {
+		l.cancel()
 		return nil, fmt.Errorf("open log: %w", errors.Join(err, st.close()))
 	}
 	return l, nil

@@ -1,14 +1,24 @@
 // Package canonical is the one byte form of every value Meridian stores, chains, signs or sends.
 //
 // It is deterministic CBOR (RFC 8949, section 4.2): equal values have equal bytes, so a hash or a
-// signature over the bytes is one over the value. Decoding is strict: duplicate map keys, unknown
-// struct fields, indefinite lengths, trailing bytes and invalid UTF-8 are errors, and sizes are
-// bounded, so that hostile input costs no more than its own length.
+// signature over the bytes is one over the value. It promises that Unmarshal takes a value in that
+// form alone. Whatever else CBOR allows is an error: duplicate or unsorted map keys, unknown struct
+// fields, numbers longer than need be, arrays of another length than the Go type's, fields that
+// would have been left out, indefinite lengths, tags, trailing bytes, invalid UTF-8. Depth and
+// number of items are bounded, so that hostile input costs a small multiple of its own length; that
+// length is for the caller to bound.
 //
-// Structs carry `cbor:"N,keyasint"` tags; a field number is never reused.
+//	b := canonical.Marshal(record)
+//	var record Record
+//	err := canonical.Unmarshal(b, &record)
+//
+// Structs carry `cbor:"N,keyasint"` tags; a field number is never reused. The package starts no
+// goroutines and is safe for concurrent use.
 package canonical
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -19,6 +29,9 @@ const (
 	MaxNesting = 16
 	MaxItems   = 1 << 17
 )
+
+// ErrForm says that bytes decode to a value, but are not the bytes that the value has.
+var ErrForm = errors.New("not the deterministic form of the value")
 
 // Raw is an encoded value that is decoded later.
 type Raw = cbor.RawMessage
@@ -64,10 +77,16 @@ func Marshal(v any) []byte {
 	return b
 }
 
-// Unmarshal decodes b into v, strictly.
+// Unmarshal decodes b into v, strictly. v points to a zero value; after an error it holds anything.
+//
+// The decoder alone is not strict enough: it cuts a byte string that is too long for a Go array,
+// takes null for zero and map keys in any order. Encoding the value again finds all of that.
 func Unmarshal(b []byte, v any) error {
 	if err := decoder.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("decode %T: %w", v, err)
+	}
+	if !bytes.Equal(Marshal(v), b) {
+		return fmt.Errorf("decode %T: %w", v, ErrForm)
 	}
 	return nil
 }

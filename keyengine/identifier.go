@@ -23,6 +23,7 @@ type target struct {
 	place Place
 	key   *Key
 	local *family.Local
+	other string // the Region that the command names beside the key
 }
 
 // resolve finds the key that a caller's identifier names: syntax first, then Region and account, then

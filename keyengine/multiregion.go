@@ -16,11 +16,14 @@ func (ReplicateKey) Operation() string { return "ReplicateKey" }
 
 func (c ReplicateKey) decide(d *draft) (any, error) {
 	in := c.Request
-	t, err := d.multiRegionKey("ReplicateKey", in.KeyId)
+	region := val(in.ReplicaRegion)
+	t, err := d.multiRegionKey("ReplicateKey", in.KeyId, region)
 	if err != nil {
 		return nil, err
 	}
-	region := val(in.ReplicaRegion)
+	if !primaryHere(d.place, t.local) {
+		return nil, t.refused(&family.Refusal{Cause: family.NotPrimary})
+	}
 	if err := d.replicaRegion(region); err != nil {
 		return nil, err
 	}
@@ -69,13 +72,14 @@ func (d *draft) replicaRegion(region string) error {
 	return nil
 }
 
-// multiRegionKey finds a multi-Region key, in a state that allows op.
-func (d *draft) multiRegionKey(op string, id *string) (*target, error) {
+// multiRegionKey finds a multi-Region key, in a state that allows op, which also names the Region other.
+func (d *draft) multiRegionKey(op string, id *string, other string) (*target, error) {
 	t, err := d.manage(d.facts, op, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !t.local.Record.Multi:
+	}
+	t.other = other
+	if !t.local.Record.Multi {
 		return nil, t.refused(&family.Refusal{Cause: family.NotMultiRegion})
 	}
 	return t, nil
@@ -91,11 +95,11 @@ type UpdatePrimaryRegion struct {
 func (UpdatePrimaryRegion) Operation() string { return "UpdatePrimaryRegion" }
 
 func (c UpdatePrimaryRegion) decide(d *draft) (any, error) {
-	t, err := d.multiRegionKey("UpdatePrimaryRegion", c.Request.KeyId)
+	region := val(c.Request.PrimaryRegion)
+	t, err := d.multiRegionKey("UpdatePrimaryRegion", c.Request.KeyId, region)
 	if err != nil {
 		return nil, err
 	}
-	region := val(c.Request.PrimaryRegion)
 	if !arn.ValidRegion(region) {
 		return nil, fault(kmsapi.ValidationException, "PrimaryRegion %s is not a Region.", region)
 	}

@@ -183,11 +183,16 @@ func (c RunDue) decide(d *draft) (any, error) {
 	if err := d.family(c.Ref, family.Tick{}); err != nil {
 		return nil, err
 	}
-	l := localOrNew(d.rows, c.Ref)
-	if c.Material.ID.IsZero() || !rotatesByItself(d.place, l) || l.Record.Rotation.NextAt > d.facts.Now {
+	if c.Material.ID.IsZero() || !d.RotationDue(c.Ref, d.facts.Now) {
 		return nil, nil
 	}
 	return nil, d.family(c.Ref, family.Rotate{Material: c.Material.ID, Type: family.Automatic}, c.Material)
+}
+
+// RotationDue reports whether RunDue would begin an automatic rotation, so that it needs a material.
+func (v *View) RotationDue(ref Ref, now int64) bool {
+	l, ok := v.Family(ref)
+	return ok && rotatesByItself(v.place, l) && l.Record.Rotation.NextAt <= now
 }
 
 func (c SeePeer) decide(d *draft) (any, error) {

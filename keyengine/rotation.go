@@ -111,6 +111,9 @@ func (d *draft) rotatable(op string, id *string) (*target, error) {
 	if err := t.rotates(); err != nil {
 		return nil, err
 	}
+	if origin := t.local.Record.Origin; origin != originAWS {
+		return nil, fault(kmsapi.UnsupportedOperationException, "%s origin is %s which is not valid for this operation.", t.arn, origin)
+	}
 	if t.local.Updating && !primaryHere(d.place, t.local) {
 		return nil, inState(t.arn, stateUpdating) // the role is on its way to another Region
 	}
@@ -120,14 +123,11 @@ func (d *draft) rotatable(op string, id *string) (*target, error) {
 	return t, nil
 }
 
-// rotates refuses a key whose kind has no rotation.
+// rotates refuses a key whose spec has no rotation.
 func (t *target) rotates() error {
 	r := &t.local.Record
 	if spec, ok := keyspec.Lookup(r.Spec); !ok || !spec.Rotates {
 		return fault(kmsapi.UnsupportedOperationException, "%s has a key spec that does not support rotation: %s.", t.arn, r.Spec)
-	}
-	if r.Origin != originAWS {
-		return fault(kmsapi.UnsupportedOperationException, "%s origin is %s which is not valid for this operation.", t.arn, r.Origin)
 	}
 	return nil
 }

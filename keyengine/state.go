@@ -41,9 +41,10 @@ func refusedOn(op string) stateSet {
 	switch op {
 	case "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
 		"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
-		"Sign", "Verify", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "GetPublicKey", "UpdatePrimaryRegion",
-		"EnableKeyRotation", "DisableKeyRotation":
+		"Sign", "Verify", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "GetPublicKey", "UpdatePrimaryRegion":
 		return onDisabled | onPending | onImport | onCreating
+	case "EnableKeyRotation", "DisableKeyRotation": // of a PendingImport key the origin forbids it
+		return onDisabled | onPending | onCreating
 	case "ReplicateKey", "RotateKeyOnDemand":
 		return onDisabled | onPending | onImport | onCreating | onUpdating
 	case "EnableKey", "DisableKey":
@@ -111,12 +112,15 @@ func inState(keyARN, shown string) error {
 // before, so most of these speak of the other Region or of the key's kind.
 func (t *target) refused(r *family.Refusal) error {
 	where, state := t.arn, r.State.String()
-	if r.Region != "" {
+	switch {
+	case r.Region != "":
 		where = t.place.keyARN(r.Region, t.ref)
+	case t.other != "":
+		where = t.place.keyARN(t.other, t.ref)
 	}
 	switch r.Cause {
 	case family.NotFound:
-		return fault(kmsapi.NotFoundException, "Key '%s' does not exist", where)
+		return fault(kmsapi.NotFoundException, "Key '%s' does not exist", t.arn)
 	case family.AlreadyExists:
 		return fault(kmsapi.AlreadyExistsException, "%s already exists.", where)
 	case family.NotMultiRegion:

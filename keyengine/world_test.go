@@ -165,6 +165,8 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 		return v.ListKeyRotations(f, in)
 	case *kmsapi.EncryptRequest:
 		return v.Use(f, op, *in.KeyId)
+	case *kmsapi.DecryptRequest:
+		return v.UseForCiphertext(f, op, in.KeyId, keyengine.Ref{Account: f.Caller.Account, KeyID: *in.KeyId})
 	case *kmsapi.GenerateDataKeyRequest:
 		return v.Use(f, op, *in.KeyId)
 	}

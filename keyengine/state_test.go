@@ -1,0 +1,177 @@
+package keyengine_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"meridian/keyengine"
+	"meridian/keyengine/family"
+	"meridian/keyengine/kmsapi"
+)
+
+// stateTable is the key state table: what each operation does to a key in each state. The words of
+// the outcomes are those of AWS.
+const stateTable = `
+operation             Enabled Disabled PendingDeletion PendingReplicaDeletion PendingImport Creating Updating
+CancelKeyDeletion     e4      e4       ok              ok                     e4            e4       e4
+CreateAlias           ok      ok       e3              e3                     ok            ok       ok
+Encrypt               ok      e1       e3              e3                     e5            e14      ok
+Decrypt               ok      e1       e3              e3                     e5            e14      ok
+GenerateDataKey       ok      e1       e3              e3                     e5            e14      ok
+DeleteAlias           ok      ok       ok              ok                     ok            ok       ok
+DescribeKey           ok      ok       ok              ok                     ok            ok       ok
+EnableKey             ok      ok       e3              e3                     e5            e14      e15
+DisableKey            ok      ok       e3              e3                     e5            e14      e15
+EnableKeyRotation     ok      e1       e3              e3                     e6            e14      ok
+DisableKeyRotation    ok      e1       e3              e3                     e6            e14      ok
+GetKeyPolicy          ok      ok       ok              ok                     ok            ok       ok
+ListKeyPolicies       ok      ok       ok              ok                     ok            ok       ok
+GetKeyRotationStatus  ok      ok       ok              ok                     ok            ok       ok
+ListAliases           ok      ok       ok              ok                     ok            ok       ok
+ListResourceTags      ok      ok       ok              ok                     ok            ok       ok
+ListKeyRotations      ok      ok       ok              ok                     ok            ok       ok
+PutKeyPolicy          ok      ok       ok              ok                     ok            ok       ok
+ReplicateKey          ok      e1       e3              e3                     e5            e14      e15
+RotateKeyOnDemand     ok      e1       e3              e3                     e5            e14      e15
+ScheduleKeyDeletion   ok      ok       e3              e3                     ok            ok       e15
+TagResource           ok      ok       e3              e3                     ok            ok       ok
+UntagResource         ok      ok       e3              e3                     ok            ok       ok
+UpdateAlias           ok      ok       e3              e3                     ok            ok       ok
+UpdateKeyDescription  ok      ok       e3              e3                     ok            ok       ok
+UpdatePrimaryRegion   ok      e1       e3              e3                     e5            e14      ok
+`
+
+const anyPolicy = `{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"kms:*\",\"Resource\":\"*\"}]}`
+
+// body is an input for an operation of the table.
+func body(op string) string {
+	more := map[string]string{
+		"CreateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/new"}`,
+		"UpdateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/old"}`,
+		"DeleteAlias":          `{"AliasName":"alias/old"}`,
+		"Encrypt":              `{"KeyId":"$k1","Plaintext":"AA=="}`,
+		"Decrypt":              `{"KeyId":"$k1","CiphertextBlob":"AA=="}`,
+		"GenerateDataKey":      `{"KeyId":"$k1","KeySpec":"AES_256"}`,
+		"PutKeyPolicy":         `{"KeyId":"$k1","Policy":"` + anyPolicy + `"}`,
+		"ReplicateKey":         `{"KeyId":"$k1","ReplicaRegion":"ap-southeast-2"}`,
+		"UpdatePrimaryRegion":  `{"KeyId":"$k1","PrimaryRegion":"eu-west-1"}`,
+		"TagResource":          `{"KeyId":"$k1","Tags":[{"TagKey":"a","TagValue":"b"}]}`,
+		"UntagResource":        `{"KeyId":"$k1","TagKeys":["a"]}`,
+		"UpdateKeyDescription": `{"KeyId":"$k1","Description":"d"}`,
+	}
+	if b, ok := more[op]; ok {
+		return b
+	}
+	return `{"KeyId":"$k1"}`
+}
+
+// outcome is the error that the table speaks of; %s stands for the key's ARN.
+func outcome(code, state string) string {
+	words := map[string]string{
+		"PendingDeletion": "pending deletion", "PendingReplicaDeletion": "pending replica deletion",
+	}
+	return map[string]string{
+		"ok":  "",
+		"e1":  "DisabledException: %s is disabled.",
+		"e3":  "KMSInvalidStateException: %s is " + words[state] + ".",
+		"e4":  "KMSInvalidStateException: %s is not pending deletion.",
+		"e5":  "KMSInvalidStateException: %s is pending import.",
+		"e6":  "UnsupportedOperationException: %s origin is EXTERNAL which is not valid for this operation.",
+		"e14": "KMSInvalidStateException: %s is creating.",
+		"e15": "KMSInvalidStateException: %s is updating.",
+	}[code]
+}
+
+// worldWith returns a world in which $k1 in the Region returned is in a state.
+func worldWith(t *testing.T, state string) (*world, *site) {
+	t.Helper()
+	w := newWorld("us-east-1", "eu-west-1")
+	us, eu := w.sites["us-east-1"], w.sites["eu-west-1"]
+	if state == "PendingImport" {
+		importing(t, w, us)
+		w.must(t, "us-east-1", "CreateAlias", `{"TargetKeyId":"$k1","AliasName":"alias/old"}`)
+		return w, us
+	}
+	w.must(t, "us-east-1", "CreateKey", `{"MultiRegion":true}`)
+	ref := keyengine.Ref{Account: account, KeyID: w.names["$k1"]}
+	if state != "PendingDeletion" {
+		w.must(t, "us-east-1", "ReplicateKey", `{"KeyId":"$k1","ReplicaRegion":"eu-west-1"}`)
+	}
+	at := us
+	if state == "Creating" {
+		if _, err := w.sendRecord(us, eu, ref, false); err != nil {
+			t.Fatal(err)
+		}
+		at = eu
+	} else {
+		w.settle(t)
+	}
+	w.must(t, at.place.Region, "CreateAlias", `{"TargetKeyId":"$k1","AliasName":"alias/old"}`)
+	switch state {
+	case "Disabled":
+		w.must(t, "us-east-1", "DisableKey", `{"KeyId":"$k1"}`)
+	case "PendingDeletion", "PendingReplicaDeletion":
+		w.must(t, "us-east-1", "ScheduleKeyDeletion", `{"KeyId":"$k1"}`)
+	case "Updating":
+		w.must(t, "us-east-1", "UpdatePrimaryRegion", `{"KeyId":"$k1","PrimaryRegion":"eu-west-1"}`)
+	}
+	return w, at
+}
+
+// importing makes a replica of a key with imported material, which only another Region's record can
+// bring about: such keys cannot be created here yet.
+func importing(t *testing.T, w *world, at *site) {
+	t.Helper()
+	id := w.newKeyID(true)
+	ref := keyengine.Ref{Account: account, KeyID: id}
+	v := family.Version{Epoch: 1, Seq: 1}
+	r := family.Record{
+		Version: v, Partition: "aws", Account: account, KeyID: id, Primary: "eu-west-1", Writer: "eu-west-1",
+		Multi: true, Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: "EXTERNAL",
+		Members: []family.Member{
+			{Region: "eu-west-1", Inc: family.Version{Epoch: 1}},
+			{Region: at.place.Region, Inc: v},
+		},
+	}
+	for _, c := range []keyengine.Command{keyengine.ReceiveRecord{Record: r}, keyengine.FinishCreate{Ref: ref}} {
+		if _, err := w.decide(at, "", c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestKeyStateTable(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(stateTable), "\n")
+	states := strings.Fields(lines[0])[1:]
+	for _, line := range lines[1:] {
+		cells := strings.Fields(line)
+		for i, state := range states {
+			op, code := cells[0], cells[i+1]
+			t.Run(op+"/"+state, func(t *testing.T) {
+				w, at := worldWith(t, state)
+				keyARN := "arn:aws:kms:" + at.place.Region + ":" + account + ":key/" + w.names["$k1"]
+				want := outcome(code, state)
+				if want != "" {
+					want = fmt.Sprintf(want, keyARN)
+				}
+				got := ""
+				_, events, err := w.call(at, account, op, w.expand(body(op)))
+				var f *kmsapi.Fault
+				if errors.As(err, &f) {
+					got = f.Error()
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				if got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				if err != nil && len(events) > 0 {
+					t.Errorf("refused with %d events", len(events))
+				}
+				w.check(t)
+			})
+		}
+	}
+}

@@ -203,6 +203,9 @@ func (d *decision) believe(s *Status) {
 	}
 	switch {
 	case s.State == Deleted && !s.Inc.Less(m.Inc):
+		if h := d.l.Record.Handoff; h != nil && h.To == s.From {
+			d.abortHandoff("the target is deleted")
+		}
 		r, gone := d.next(), *m
 		gone.Gone, gone.Init = true, nil
 		r.Members = withMember(r.Members, gone)

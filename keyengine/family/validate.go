@@ -3,6 +3,7 @@ package family
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -75,9 +76,9 @@ func (r *Record) validateMaterials() error {
 		if i > 0 && r.Materials[i-1].Number >= m.Number {
 			return errors.New("record's materials are not sorted")
 		}
-		if lists(r.Materials[:i], m.ID) {
-			return errors.New("record lists a material twice")
-		}
+	}
+	if len(slices.Compact(ids(r.Materials))) != len(r.Materials) {
+		return errors.New("record lists a material twice")
 	}
 	if !r.Current.IsZero() && !lists(r.Materials, r.Current) || !r.Pending.IsZero() && !lists(r.Materials, r.Pending) {
 		return errors.New("record uses a material that it does not list")

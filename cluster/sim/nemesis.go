@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"errors"
+
+	"meridian/keyengine/family"
+)
+
+// stepOfFaults does one thing: a command, a delivery, time, or a fault.
+func (w *world) stepOfFaults() {
+	switch x := w.rng.IntN(100); {
+	case x < 22:
+		if r := w.rng.IntN(regionCount); w.regions[r].up {
+			w.command(r)
+		}
+	case x < 70:
+		if len(w.net) > 0 {
+			w.deliver()
+		}
+	case x < 92:
+		w.tick()
+	case x < 94:
+		w.outage(w.rng.IntN(regionCount))
+	case x < 97:
+		a, b := w.rng.IntN(regionCount), w.rng.IntN(regionCount)
+		w.cut[a][b] = !w.cut[a][b]
+		w.count("fault: one-way cut")
+		w.tracef("link %s to %s cut: %v", regionNames[a], regionNames[b], w.cut[a][b])
+	case x < 98:
+		w.net = w.net[:0]
+		w.count("fault: broker wiped")
+		w.tracef("the broker loses everything")
+	default:
+		w.heal()
+	}
+}
+
+func (w *world) outage(r int) {
+	w.regions[r].up = !w.regions[r].up
+	if !w.regions[r].up {
+		w.count("fault: Region outage")
+		for k := range keyCount {
+			w.regions[r].keys[k].brought = nil
+		}
+	}
+	w.tracef("%s up: %v", regionNames[r], w.regions[r].up)
+}
+
+func (w *world) heal() {
+	for r := range w.regions {
+		w.regions[r].up = true
+	}
+	w.cut = [regionCount][regionCount]bool{}
+	w.tracef("all Regions and links are up")
+}
+
+func (w *world) create(r, k int) {
+	c := family.Create{
+		Record: family.Record{
+			Partition: "meridian", Account: "111122223333", KeyID: string(rune('0' + k)),
+			Multi: k == 0 || w.rng.IntN(16) > 0,
+			Spec:  "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS",
+		},
+		Material: w.newMaterial(k),
+	}
+	_ = w.apply(r, k, c)
+}
+
+// command plays a caller or an operator. Most are aimed at the primary, or else most are refused.
+func (w *world) command(r int) {
+	k := w.rng.IntN(keyCount)
+	if w.rng.IntN(3) > 0 {
+		for q := range w.regions {
+			if w.regions[q].up && w.isPrimary(q, k) {
+				r = q
+			}
+		}
+	}
+	to := regionNames[w.rng.IntN(regionCount)]
+	switch x := w.rng.IntN(26); {
+	case x < 4:
+		w.ask(r, k, "Replicate", family.Replicate{To: to, Init: family.Init{Description: "a replica"}})
+	case x < 8:
+		w.ask(r, k, "UpdatePrimary", family.UpdatePrimary{To: to})
+	case x < 11:
+		w.ask(r, k, "Rotate", family.Rotate{Material: w.newMaterial(k), Type: family.OnDemand})
+	case x < 12:
+		w.setRotation(r, k)
+	case x < 14:
+		if w.rng.IntN(3) > 0 {
+			w.ask(r, k, "Enable", family.Enable{})
+		} else {
+			w.ask(r, k, "Disable", family.Disable{})
+		}
+	case x < 15:
+		w.ask(r, k, "ScheduleDeletion", family.ScheduleDeletion{WindowDays: windowDays})
+	case x < 16:
+		w.ask(r, k, "CancelDeletion", family.CancelDeletion{})
+	case x < 17:
+		w.fenceLost(r, k, to)
+	case x < 18:
+		w.forcePromote(r, k)
+	default:
+		w.encrypt(r, k)
+	}
+}
+
+// setRotation asks for shorter periods than the API allows, so that some of them end in time.
+func (w *world) setRotation(r, k int) {
+	var n family.Rotation
+	if w.rng.IntN(3) > 0 {
+		days := 1 + w.rng.IntN(40)
+		n = family.Rotation{Enabled: true, PeriodDays: uint16(days), NextAt: w.now + int64(days)*86_400_000}
+	}
+	w.ask(r, k, "SetRotation", family.SetRotation{Rotation: n})
+}
+
+func (w *world) fenceLost(r, k int, to string) {
+	if !w.options.Hostile || w.rng.IntN(4) > 0 {
+		return
+	}
+	if w.ask(r, k, "FenceLost", family.FenceLost{Region: to}) {
+		w.judge.keys[k].fenced[indexOf(to)] = true
+	}
+}
+
+func (w *world) forcePromote(r, k int) {
+	if !w.options.Hostile || w.rng.IntN(6) > 0 {
+		return
+	}
+	old := w.local(r, k).Record.Primary
+	before := w.judge.keys[k]
+	// The exemptions of a forced promotion hold for its own events already.
+	if old != "" {
+		w.judge.keys[k].forced, w.judge.keys[k].fenced[indexOf(old)] = true, true
+	}
+	if !w.ask(r, k, "ForcePromote", family.ForcePromote{}) {
+		w.judge.keys[k].forced, w.judge.keys[k].fenced = before.forced, before.fenced
+	}
+}
+
+// ask gives a caller's command and counts the answer.
+func (w *world) ask(r, k int, name string, c family.Command) bool {
+	if w.trace != nil {
+		w.tracef("%s key %d: %s %+v", regionNames[r], k, name, c)
+	}
+	frozen := w.local(r, k).Updating
+	version := w.local(r, k).Record.Version
+	state := w.local(r, k).State
+	err := w.apply(r, k, c)
+	if err != nil {
+		var refusal *family.Refusal
+		if !errors.As(err, &refusal) {
+			w.fail(NoBrokenPromise, "%s fails with %v, which is no refusal", name, err)
+		}
+		w.count("refused: " + name)
+		w.tracef("%s key %d: refused: %v", regionNames[r], k, err)
+		return false
+	}
+	w.count("done: " + name)
+	if l := w.local(r, k); frozen && (l.State != state || l.Record.Version != version) {
+		w.judge.frozen(w, r, k, c)
+	}
+	return true
+}
+
+// encrypt uses the key as the data plane would: Enabled, also while Updating.
+func (w *world) encrypt(r, k int) {
+	l := w.local(r, k)
+	if l.State == family.Enabled {
+		w.count("done: Encrypt")
+		w.judge.use(w, r, k, l.Record.Current)
+	}
+}
+
+// tick lets time pass in all Regions that are up.
+func (w *world) tick() {
+	w.now += tickMillis
+	w.ticks++
+	for r := range w.regions {
+		if !w.regions[r].up {
+			continue
+		}
+		for k := range keyCount {
+			w.tickKey(r, k)
+		}
+	}
+}
+
+func (w *world) tickKey(r, k int) {
+	l := w.local(r, k)
+	if l.Record.Version.IsZero() {
+		return
+	}
+	if l.State == family.PendingDeletion || l.Record.Handoff != nil || l.Ready > 0 {
+		_ = w.apply(r, k, family.Tick{})
+	}
+	if l.Live() && !l.Complete && w.rng.IntN(3) == 0 {
+		m := &w.regions[r].keys[k]
+		if family.Completable(l) || len(m.brought) > 0 {
+			_ = w.apply(r, k, family.FinishCreate{Materials: m.brought})
+			m.brought = nil
+		}
+	}
+	if n := l.Record.Rotation; n.Enabled && n.NextAt > 0 && w.now >= n.NextAt && w.isPrimary(r, k) && l.State == family.Enabled {
+		w.ask(r, k, "Rotate (automatic)", family.Rotate{Material: w.newMaterial(k), Type: family.Automatic})
+	}
+	if !w.options.noAntiEntropy && w.ticks%5 == r {
+		w.sendObligations(r, k)
+		w.sendStatus(r, k)
+	}
+}

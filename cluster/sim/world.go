@@ -1,0 +1,158 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+
+	"meridian/keyengine/family"
+)
+
+// Region time goes in steps of six hours, so that a waiting period of seven days is 28 of them.
+const (
+	tickMillis     = 6 * 60 * 60 * 1000
+	handoffTimeout = 8 * tickMillis
+	windowDays     = 7
+	epochMillis    = 1_700_000_000_000
+)
+
+var regionNames = [regionCount]string{"A", "B", "C", "D"}
+
+// world is one simulated history. It is used for one seed after another.
+type world struct {
+	options  Options
+	trace    io.Writer
+	pcg      *rand.PCG
+	rng      *rand.Rand
+	seed     uint64
+	now      int64
+	ticks    int
+	step     int
+	regions  [regionCount]region
+	cut      [regionCount][regionCount]bool
+	net      []message
+	drop     float64 // chances of a message
+	repeat   float64
+	bare     float64 // to come without its secrets: the sealing key is unknown
+	made     uint32  // materials made
+	judge    judge
+	failure  *Failure
+	coverage Coverage
+	steps    uint64
+}
+
+type region struct {
+	up   bool
+	keys [keyCount]member
+}
+
+// member is a Region's key: the state, and what only a running node knows.
+type member struct {
+	local   family.Local
+	brought []family.MaterialID // secrets that wait for FinishCreate; an outage loses them
+	sent    uint64              // the newest status that went out
+	offer   family.Command      // the record as a message without secrets, for offered
+	offered family.Version
+	log     []family.Event // in sampled seeds
+}
+
+func newWorld(o Options) *world {
+	pcg := rand.NewPCG(0, 0)
+	return &world{options: o, pcg: pcg, rng: rand.New(pcg), coverage: Coverage{}}
+}
+
+func (w *world) reset(seed uint64) {
+	w.seed, w.now, w.ticks, w.step, w.made, w.failure = seed, epochMillis, 0, 0, 0, nil
+	w.pcg.Seed(seed, 42)
+	w.regions = [regionCount]region{}
+	for i := range w.regions {
+		w.regions[i].up = true
+	}
+	w.cut = [regionCount][regionCount]bool{}
+	w.net = w.net[:0]
+	w.drop, w.repeat, w.bare = w.rng.Float64()*0.5, w.rng.Float64()*0.4, w.rng.Float64()*0.4
+	w.judge.reset()
+}
+
+// run plays one seed: faults, then healing.
+func (w *world) run(seed uint64) *Failure {
+	w.reset(seed)
+	for k := range keyCount {
+		w.create(w.rng.IntN(regionCount), k)
+	}
+	for w.step < w.options.steps() && w.failure == nil {
+		w.step++
+		w.stepOfFaults()
+	}
+	if w.failure == nil {
+		w.settle()
+	}
+	if w.failure == nil && w.sampled() {
+		w.checkReplay()
+	}
+	w.steps += uint64(w.step)
+	return w.failure
+}
+
+// sampled reports whether this seed is checked the slow way too.
+func (w *world) sampled() bool { return w.seed%64 == 0 || w.trace != nil }
+
+func (w *world) count(name string) { w.coverage[name]++ }
+
+func (w *world) fail(i Invariant, format string, args ...any) {
+	if w.failure != nil {
+		return
+	}
+	w.failure = &Failure{
+		Seed: w.seed, Hostile: w.options.Hostile, StepLimit: w.options.Steps, Step: w.step,
+		Invariant: i, Detail: fmt.Sprintf(format, args...),
+	}
+	w.tracef("broken: %s: %s", i, w.failure.Detail)
+}
+
+func (w *world) tracef(format string, args ...any) {
+	if w.trace != nil {
+		fmt.Fprintf(w.trace, "%5d day %3d  %s\n", w.step, (w.now-epochMillis)/86_400_000, fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *world) here(r int) family.Here {
+	return family.Here{Region: regionNames[r], Now: w.now, HandoffTimeout: handoffTimeout}
+}
+
+func (w *world) local(r, k int) *family.Local { return &w.regions[r].keys[k].local }
+
+func (w *world) isPrimary(r, k int) bool { return family.IsPrimary(regionNames[r], w.local(r, k)) }
+
+func (w *world) newMaterial(k int) family.MaterialID {
+	w.made++
+	return family.MaterialID{byte(w.made >> 8), byte(w.made), 0, byte(k)}
+}
+
+// apply decides and evolves one command in one Region, judges it, and sends what follows.
+func (w *world) apply(r, k int, c family.Command) error {
+	l := w.local(r, k)
+	events, err := w.decide(r, l, c)
+	if len(events) == 0 {
+		return err
+	}
+	before := *l
+	for _, e := range events {
+		w.coverage[family.EventName(e)]++
+		if w.trace != nil {
+			w.tracef("%s key %d  %s", regionNames[r], k, family.Describe(e))
+		}
+		family.Evolve(regionNames[r], l, e)
+		w.judge.event(w, r, k, &before, e)
+	}
+	if w.sampled() {
+		m := &w.regions[r].keys[k]
+		m.log = append(m.log, events...)
+	}
+	w.judge.change(w, r, k, &before, c)
+	w.sendOwed(r, k)
+	return nil
+}
+
+// indexOf returns a Region's number.
+func indexOf(name string) int { return int(name[0] - 'A') }

@@ -124,7 +124,7 @@ func (c *Config) raft() *raft.Config {
 	r.ShutdownOnRemove = false        // it would stop Raft and leave the process
 	r.NoSnapshotRestoreOnStart = true // Open decides, by the position inside the snapshot
 	r.NoLegacyTelemetry = true
-	r.Logger = raftLogger{slog: c.Logger}
+	r.Logger = Logger(c.Logger)
 	return r
 }
 

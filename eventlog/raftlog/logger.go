@@ -12,6 +12,14 @@ import (
 
 var _ hclog.Logger = raftLogger{}
 
+// Logger is l as Raft and its network transport want it; nil: silent.
+func Logger(l *slog.Logger) hclog.Logger {
+	if l == nil {
+		l = slog.New(slog.DiscardHandler)
+	}
+	return raftLogger{slog: l}
+}
+
 // raftLogger is Raft's kind of logger over slog. Raft logs indexes, terms and addresses, never the
 // data of an entry.
 type raftLogger struct {
@@ -96,6 +104,3 @@ func (l raftLogger) StandardLogger(*hclog.StandardLoggerOptions) *log.Logger {
 func (l raftLogger) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
 	return l.StandardLogger(nil).Writer()
 }
-
-// Logger is a logger for Raft's parts, such as its transports, over log.
-func Logger(log *slog.Logger) hclog.Logger { return raftLogger{slog: log} }

@@ -49,7 +49,7 @@ func openStores(cfg *Config) (*stores, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open raft.db: %w", err)
 	}
-	files, err := raft.NewFileSnapshotStoreWithLogger(cfg.Dir, keptSnapshots, raftLogger{slog: cfg.Logger})
+	files, err := raft.NewFileSnapshotStoreWithLogger(cfg.Dir, keptSnapshots, Logger(cfg.Logger))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open snapshots: %w", err), bolt.Close())
 	}

@@ -25,3 +25,10 @@ type Domain interface {
 	// them against m/.
 	Materials(r rows.Reader) iter.Seq[[32]byte]
 }
+
+// IndexChecker is a Domain that can recompute its derived rows (o/, t/) from the others. Verify asks
+// it, since a replay alone would repeat a mistake of Evolve.
+type IndexChecker interface {
+	// CheckIndexes says what differs, a line for each row.
+	CheckIndexes(r rows.Reader) []string
+}

@@ -111,6 +111,11 @@ func verify(db *pebble.DB, d Domain) (Report, error) {
 		v.compare()
 	}
 	v.secrets()
+	if c, ok := d.(IndexChecker); ok {
+		for _, p := range c.CheckIndexes(stored) {
+			v.problem("%s", p)
+		}
+	}
 	return v.Report, nil
 }
 

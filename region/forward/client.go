@@ -28,6 +28,7 @@ const (
 // Call is a caller's request as it was received.
 type Call struct {
 	Host      string
+	Query     string // as received
 	Header    http.Header
 	Body      []byte
 	RequestID string
@@ -74,6 +75,7 @@ func (c *Client) Forward(ctx context.Context, addr string, call Call) (*Answer, 
 	if err != nil {
 		return nil, fmt.Errorf("forward: %w", err)
 	}
+	req.URL.RawQuery = call.Query
 	req.Header = call.Header.Clone()
 	req.Header.Set(RequestIDHeader, call.RequestID)
 	req.Host = call.Host

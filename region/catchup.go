@@ -1,0 +1,125 @@
+package region
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"meridian/eventlog"
+	"meridian/region/forward"
+)
+
+// catchUpTimeout bounds one catch-up of a read.
+const catchUpTimeout = 500 * time.Millisecond
+
+// catchUp returns when this node has applied everything that the leader had applied at some time
+// after the call began.
+func (r *Region) catchUp(ctx context.Context) error {
+	began := r.Wall()
+	seq, err := r.catchUps.do(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.Store.WaitApplied(ctx, seq); err != nil {
+		return err
+	}
+	r.caughtUp.Store(&began)
+	return nil
+}
+
+// staleness is how old an answer from the applied state may be.
+func (r *Region) staleness() time.Duration {
+	if at := r.caughtUp.Load(); at != nil {
+		return r.Wall().Sub(*at)
+	}
+	return math.MaxInt64
+}
+
+// askPosition asks the leader for the seq it has applied.
+func (r *Region) askPosition(ctx context.Context) (uint64, error) {
+	l := r.Log.Leadership()
+	switch {
+	case l.Leader:
+		pos, err := r.Position(ctx)
+		return pos.Seq, err
+	case l.Addr == "":
+		return 0, errNoLeader
+	}
+	pos, err := r.Peers.Position(ctx, l.Addr)
+	return pos.Seq, err
+}
+
+// Position implements forward.Peer: how far this node has applied the log, if it leads. The value is
+// taken before leadership is verified, so that a pause in between cannot make it stale.
+func (r *Region) Position(ctx context.Context) (forward.Position, error) {
+	l := r.Log.Leadership()
+	if !l.Leader {
+		return forward.Position{}, eventlog.ErrNotLeader
+	}
+	seq := r.Store.Applied().Seq
+	if err := r.Log.VerifyLeader(ctx); err != nil {
+		return forward.Position{}, fmt.Errorf("verify leadership: %w", err)
+	}
+	return forward.Position{Term: l.Term, Seq: seq}, nil
+}
+
+// WallClock implements forward.Peer.
+func (r *Region) WallClock() int64 { return r.Wall().UnixMilli() }
+
+// coalescer lets callers that come while a question is under way share the next one: an answer is
+// given only to those who asked before the question was put.
+type coalescer struct {
+	ask func(context.Context) (uint64, error)
+
+	mu      sync.Mutex
+	running bool
+	next    *question // for those who come while one is running
+}
+
+type question struct {
+	done chan struct{}
+	seq  uint64
+	err  error
+}
+
+// do returns the answer to a question put after do began.
+func (c *coalescer) do(ctx context.Context) (uint64, error) {
+	c.mu.Lock()
+	q := c.next
+	if q == nil {
+		q = &question{done: make(chan struct{})}
+		c.next = q
+		if !c.running {
+			c.running = true
+			go c.run()
+		}
+	}
+	c.mu.Unlock()
+	select {
+	case <-q.done:
+		return q.seq, q.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// run puts questions until nobody waits.
+func (c *coalescer) run() {
+	for {
+		c.mu.Lock()
+		q := c.next
+		c.next = nil
+		if q == nil {
+			c.running = false
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), catchUpTimeout)
+		q.seq, q.err = c.ask(ctx)
+		cancel()
+		close(q.done)
+	}
+}

@@ -1,0 +1,231 @@
+package region
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"meridian/keyengine/kmsapi"
+	"meridian/region/forward"
+)
+
+// Limits of one call.
+const (
+	leaderTimeout  = 3 * time.Second       // to find a leader and hear its answer
+	sessionTimeout = 2 * time.Second       // to reach a caller's session on this node
+	leaderPause    = 25 * time.Millisecond // between two attempts
+)
+
+// Response headers of a call.
+const (
+	HeaderSession   = "x-meridian-session"
+	HeaderStale     = "x-meridian-stale"
+	headerNotLeader = "x-meridian-not-leader"
+)
+
+// Dispatch answers a call whose request has been validated: here, or through the leader.
+// Its error is a *kmsapi.Fault.
+func (r *Region) Dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
+	if !r.Ready() {
+		return nil, kmsapi.Errorf(kmsapi.KMSInternalException, "Node %s has not caught up with its Region's leader yet. Try again.", r.Node)
+	}
+	level, err := r.level(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case op.Mutating():
+		return r.atLeader(ctx, op, call, in)
+	case level.Level == Strong:
+		return r.strong(ctx, op, call, in)
+	case op.Kind == kmsapi.DataPlane:
+		return r.crypto(ctx, level, op, call, in)
+	}
+	return r.read(ctx, level, op, call, in)
+}
+
+// level is the consistency of a call, after its session has been reached.
+func (r *Region) level(ctx context.Context, call *kmsapi.Call) (Consistency, error) {
+	level := r.Consistency
+	if call.Consistency != "" {
+		asked, err := ParseConsistency(call.Consistency)
+		if err != nil {
+			return level, kmsapi.Errorf(kmsapi.ValidationException, "%v", err)
+		}
+		level = asked
+	}
+	if call.Session == "" {
+		return level, nil
+	}
+	s, err := ParseSession(call.Session)
+	if err != nil {
+		return level, kmsapi.Errorf(kmsapi.ValidationException, "%v", err)
+	}
+	if s.Region != r.Place.Region || s.Life != r.Store.Life() {
+		return level, nil // another history: nothing to wait for
+	}
+	ctx, cancel := context.WithTimeout(ctx, sessionTimeout)
+	defer cancel()
+	if r.Store.WaitApplied(ctx, s.Seq) != nil {
+		return Consistency{Level: Strong}, nil // the leader has it, or nobody
+	}
+	return level, nil
+}
+
+// here answers a call from this node's applied state.
+func (r *Region) here(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
+	seq := r.Store.Applied().Seq
+	out, err := op.Invoke(ctx, r, call, in)
+	if call.Reply[HeaderSession] == "" {
+		r.setSession(call, seq)
+	}
+	return out, err
+}
+
+func (r *Region) setSession(call *kmsapi.Call, seq uint64) {
+	call.Set(HeaderSession, Session{Region: r.Place.Region, Life: r.Store.Life(), Seq: seq}.String())
+}
+
+// read answers a metadata read.
+func (r *Region) read(ctx context.Context, level Consistency, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
+	switch level.Level {
+	case Default:
+		r.freshen(ctx, call)
+	case Bounded:
+		if r.staleness() > level.Age && r.freshen(ctx, call) != nil {
+			return r.atLeader(ctx, op, call, in)
+		}
+	}
+	return r.here(ctx, op, call, in)
+}
+
+// freshen catches up, or notes in the answer how old it may be.
+func (r *Region) freshen(ctx context.Context, call *kmsapi.Call) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	err := r.catchUp(ctx)
+	if err != nil {
+		call.Set(HeaderStale, milliseconds(r.staleness()))
+	}
+	return err
+}
+
+// crypto answers cryptography: a yes at once, a no that staleness could explain after a catch-up.
+func (r *Region) crypto(ctx context.Context, level Consistency, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
+	if level.Level == Bounded && r.staleness() > level.Age && r.freshen(ctx, call) != nil {
+		return r.atLeader(ctx, op, call, in)
+	}
+	out, err := r.here(ctx, op, call, in)
+	if err == nil || level.Level == Eventual || !staleCouldExplain(err) {
+		return out, err
+	}
+	catching, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	if r.catchUp(catching) != nil {
+		return nil, kmsapi.Errorf(kmsapi.KMSInternalException, "Node %s cannot reach its Region's leader to confirm the answer. Try again.", r.Node)
+	}
+	return r.here(ctx, op, call, in)
+}
+
+// staleCouldExplain reports whether a fault could be due to this node being behind.
+func staleCouldExplain(err error) bool {
+	var fault *kmsapi.Fault
+	if !errors.As(err, &fault) {
+		return false
+	}
+	switch fault.Code {
+	case kmsapi.NotFoundException, kmsapi.DisabledException, kmsapi.KMSInvalidStateException, kmsapi.AccessDeniedException,
+		kmsapi.InvalidCiphertextException, kmsapi.IncorrectKeyException, kmsapi.InvalidGrantTokenException:
+		return true
+	}
+	return false
+}
+
+// strong answers a read at the leader. There the value is taken first and leadership verified after,
+// so that no pause in between can let a deposed leader answer.
+func (r *Region) strong(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
+	if !r.Log.Leadership().Leader {
+		return r.atLeader(ctx, op, call, in)
+	}
+	out, err := r.here(ctx, op, call, in)
+	if _, verify := r.catchUps.do(ctx); verify != nil {
+		if call.Forwarded {
+			return nil, notLeader(call)
+		}
+		return r.atLeader(ctx, op, call, in)
+	}
+	return out, err
+}
+
+// atLeader answers a call where the leader is, for up to leaderTimeout. A forwarded call is tried
+// once: the node that it entered by tries again.
+func (r *Region) atLeader(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	defer cancel()
+	for {
+		out, err, done := r.attempt(ctx, op, call, in)
+		if done {
+			return out, err
+		}
+		if call.Forwarded {
+			return nil, notLeader(call)
+		}
+		pause(ctx, leaderPause)
+		if ctx.Err() != nil {
+			return nil, kmsapi.Errorf(kmsapi.KMSInternalException, "Region %s has no leader that answers in time. The outcome of the call is unknown; try again.", r.Place.Region)
+		}
+	}
+}
+
+// attempt answers a call at the leader if there is one; done is false where it is worth trying again.
+func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (out any, err error, done bool) {
+	l := r.Log.Leadership()
+	switch {
+	case l.Leader:
+		out, err = op.Invoke(ctx, r, call, in)
+		var fault *kmsapi.Fault
+		done = err == nil || errors.As(err, &fault)
+		return out, err, done
+	case l.Addr == "" || call.Forwarded:
+		return nil, nil, false
+	}
+	answer, err := r.Peers.Forward(ctx, l.Addr, forward.Call{
+		Host: call.Raw.Host, Query: call.Raw.Query, Header: call.Raw.Header, Body: call.Raw.Body, RequestID: call.RequestID,
+	})
+	if err != nil || answer.Header.Get(headerNotLeader) != "" {
+		return nil, nil, false
+	}
+	for _, h := range []string{HeaderSession, HeaderStale} {
+		if v := answer.Header.Get(h); v != "" {
+			call.Set(h, v)
+		}
+	}
+	if answer.Status == http.StatusOK {
+		return json.RawMessage(answer.Body), nil, true
+	}
+	return nil, parseFault(answer), true
+}
+
+// notLeader is how a node that does not lead, or cannot tell what became of a command, answers a
+// forwarded call.
+func notLeader(call *kmsapi.Call) error {
+	call.Set(headerNotLeader, "1")
+	return kmsapi.Errorf(kmsapi.KMSInternalException, "The call reached a node that does not lead its Region. Try again.")
+}
+
+// parseFault reads the fault that the leader answered with.
+func parseFault(a *forward.Answer) error {
+	var body struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}
+	if err := json.Unmarshal(a.Body, &body); err != nil || body.Type == "" {
+		return kmsapi.Errorf(kmsapi.KMSInternalException, "The leader's answer could not be read. Try again.")
+	}
+	return &kmsapi.Fault{Code: body.Type, Message: body.Message, Status: a.Status}
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -1,0 +1,79 @@
+package region
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"meridian/eventlog"
+	"meridian/keyengine"
+	"meridian/keyengine/kmsapi"
+)
+
+// Limits of the work that falls due.
+const (
+	dueEvery = 500 * time.Millisecond
+	dueAtOne = 256 // families looked at in one round
+)
+
+// automatic is the caller of commands that nobody called for.
+var automatic = kmsapi.Principal{ARN: "meridian"}
+
+// executeDue proposes what falls due, in order, until ctx ends: deletions at their date, automatic
+// rotations, hand-offs that got no consent in time.
+func (r *Region) executeDue(ctx context.Context) {
+	tick := time.NewTicker(dueEvery)
+	defer tick.Stop()
+	for {
+		r.dueRound(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *Region) dueRound(ctx context.Context) {
+	now := r.Now()
+	var due []keyengine.Ref
+	for ref := range r.view().Due(now) {
+		if due = append(due, ref); len(due) == dueAtOne {
+			break
+		}
+	}
+	for _, ref := range due {
+		err := r.runDue(ctx, ref, now)
+		if ctx.Err() != nil || errors.Is(err, eventlog.ErrNotLeader) {
+			return
+		}
+		if err != nil {
+			r.Logger.Warn("due work failed and will be tried again", "key", ref.KeyID, "err", err)
+		}
+	}
+}
+
+func (r *Region) runDue(ctx context.Context, ref keyengine.Ref, now int64) error {
+	p, err := r.decider()
+	if err != nil {
+		return err
+	}
+	command := keyengine.RunDue{Ref: ref}
+	var secrets []eventlog.Secret
+	if l, ok := r.view().Family(ref); ok && l.Record.Rotation.Enabled && l.Record.Rotation.NextAt <= now {
+		material, secret, err := r.newMaterial(p, ref, l.Record.Spec)
+		if err != nil {
+			return err
+		}
+		command.Material, secrets = material, []eventlog.Secret{secret}
+	}
+	return r.decideOwn(ctx, p, command, secrets)
+}
+
+// decideOwn decides a command of the Region itself.
+func (r *Region) decideOwn(ctx context.Context, p *proposer, c keyengine.Command, secrets []eventlog.Secret) error {
+	return p.submit(ctx, &proposal{
+		command: c, secrets: secrets,
+		facts: keyengine.Facts{Caller: automatic, HandoffTimeout: r.HandoffTimeout.Milliseconds(), Regions: r.Regions},
+	}).err
+}

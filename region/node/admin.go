@@ -1,0 +1,174 @@
+package node
+
+import (
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"meridian/cluster/control"
+	"meridian/cluster/fault"
+	"meridian/cluster/layout"
+)
+
+// maxAdminBody bounds the body of an admin request in bytes.
+const maxAdminBody = 1 << 20
+
+// adminHandler serves the admin protocol.
+func (n *Node) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.Status()) })
+	mux.HandleFunc("GET /v1/lag", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.lag()) })
+	mux.HandleFunc("PUT /v1/faults", n.putFaults)
+	mux.HandleFunc("GET /v1/events", n.getEvents)
+	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)
+	mux.HandleFunc("POST /v1/shutdown", n.shutdown)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return n.authorized(mux)
+}
+
+// authorized lets requests through that carry the token.
+func (n *Node) authorized(h http.Handler) http.Handler {
+	want := []byte("Bearer " + n.config.Token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			refuse(w, http.StatusUnauthorized, errors.New("the token of admin.json is needed"))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Status returns what this node knows about itself.
+func (n *Node) Status() control.Status {
+	c, meta, lead := &n.config, n.store.Meta(), n.log.Leadership()
+	s := control.Status{
+		ClusterID: c.Cluster.ID, Region: c.Region.Name, Name: c.Node.Name, ID: c.Node.ID, PID: os.Getpid(), Version: c.Version,
+		Role: control.Follower, Term: meta.Term, Ready: n.ready(),
+		Seq: meta.Seq, Digest: hex.EncodeToString(meta.Digest[:]), Chain: hex.EncodeToString(meta.Chain[:]), Life: meta.Life,
+		Endpoint: "http://" + c.Node.KMS, FaultVersion: c.Faults.Version(), StartedAt: n.started.UnixMilli(),
+	}
+	if lead.Leader {
+		s.Role = control.Leader
+	}
+	for _, other := range c.Region.Nodes {
+		if other.ID == lead.ID {
+			s.Leader = other.Name
+		}
+	}
+	return s
+}
+
+func (n *Node) lag() []control.Lag {
+	lags := []control.Lag{}
+	for _, l := range n.region.Lag() {
+		lags = append(lags, control.Lag{
+			From: n.config.Region.Name, To: l.To, LinkUp: l.LinkUp, PendingKeys: l.PendingKeys, OldestMillis: l.OldestMillis,
+		})
+	}
+	return lags
+}
+
+func (n *Node) putFaults(w http.ResponseWriter, r *http.Request) {
+	var t fault.Table
+	if err := json.NewDecoder(r.Body).Decode(&t); err != nil {
+		refuse(w, http.StatusBadRequest, fmt.Errorf("fault table: %w", err))
+		return
+	}
+	if err := n.config.Faults.Set(t); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, control.Faults{Version: n.config.Faults.Version()})
+}
+
+func (n *Node) checkpoint(w http.ResponseWriter, _ *http.Request) {
+	path := filepath.Join(string(n.config.Dir), "checkpoint-"+strconv.FormatInt(time.Now().UnixNano(), 36))
+	if err := n.store.Checkpoint(path); err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	reply(w, control.Checkpoint{Path: path})
+}
+
+func (n *Node) shutdown(w http.ResponseWriter, _ *http.Request) {
+	if n.config.Stop == nil {
+		refuse(w, http.StatusNotImplemented, errors.New("this node is stopped by what started it"))
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	n.config.Stop()
+}
+
+// getEvents streams the events of the log, and with follow=1 goes on with those to come.
+func (n *Node) getEvents(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	from := uint64(1)
+	if s := q.Get("from"); s != "" {
+		v, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, fmt.Errorf("from=%s is not a seq", s))
+			return
+		}
+		from = max(v, 1)
+	}
+	key := q.Get("key")
+	if i := strings.LastIndex(key, "/"); i >= 0 {
+		key = key[i+1:] // of a key ARN
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	flush := http.NewResponseController(w)
+	for {
+		for stored := range n.store.Events(from) {
+			for _, e := range n.describe(stored) {
+				if key != "" && e.Key != key {
+					continue
+				}
+				if out.Encode(e) != nil {
+					return
+				}
+			}
+			from = stored.Seq + 1
+		}
+		if q.Get("follow") == "" || flush.Flush() != nil || n.store.WaitApplied(r.Context(), from) != nil {
+			return
+		}
+	}
+}
+
+// writeAdminFile tells who may read the node's folder where the admin socket is.
+func (c *Config) writeAdminFile() error {
+	b, err := json.MarshalIndent(layout.AdminFile{Format: layout.Format, Addr: c.Admin.Addr().String(), Token: c.Token}, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := c.Dir.Admin()
+	temp := path + ".new"
+	if err := os.WriteFile(temp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // an error means that nobody listens any more
+}
+
+func refuse(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+}

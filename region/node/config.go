@@ -1,0 +1,176 @@
+package node
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"meridian/cluster/fault"
+	"meridian/cluster/layout"
+	"meridian/eventlog/raftlog"
+	"meridian/keyengine/keyring"
+	"meridian/region"
+)
+
+// Config is what a node is made of.
+type Config struct {
+	Cluster layout.Cluster
+	Region  layout.Region // this node's
+	Node    layout.Node   // this node
+	Dir     layout.NodeDir
+
+	KMS      net.Listener // the AWS API
+	Internal net.Listener // Raft and forwarding
+	Admin    net.Listener // loopback only
+	NATSAddr string       // host:port to listen on
+	Token    string       // that admin requests carry
+
+	Ring        *keyring.Ring
+	Faults      *fault.Layer
+	Wall        func() time.Time
+	Random      io.Reader
+	Consistency region.Consistency
+	Timeouts    raftlog.Timeouts  // zero: those of a local cluster
+	Snapshots   raftlog.Snapshots // zero: the usual ones
+	Version     string
+	Logger      *slog.Logger
+
+	// Fatal ends the process: this node's files cannot be trusted or written any more.
+	Fatal func(error)
+	// Stop asks for an orderly end, as the admin socket does; nil: it cannot be asked for.
+	Stop func()
+}
+
+// errFormat is why a file is refused whose format this version does not know.
+var errFormat = errors.New("written by a newer version of meridian; use that version, nothing was changed")
+
+// Load makes the Config of the node called name from a cluster's folder, and opens its ports.
+// Whatever it opened before an error is closed again.
+func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
+	if err := readJSON(dir.ClusterFile(), &c.Cluster); err != nil {
+		return c, err
+	}
+	if c.Cluster.Format > layout.Format {
+		return c, fmt.Errorf("%s: format %d: %w", dir.ClusterFile(), c.Cluster.Format, errFormat)
+	}
+	if c.Region, c.Node, err = find(&c.Cluster, name); err != nil {
+		return c, err
+	}
+	c.Dir, c.Logger = dir.Node(name), log
+	if err := checkNodeFile(&c); err != nil {
+		return c, err
+	}
+	if c.Consistency, err = region.ParseConsistency(c.Cluster.Consistency); err != nil {
+		return c, fmt.Errorf("%s: %w", dir.ClusterFile(), err)
+	}
+	if c.Ring, err = openRing(&c); err != nil {
+		return c, fmt.Errorf("open the key ring of %s: %w", name, err)
+	}
+	if c.Faults, err = loadFaults(dir, &c); err != nil {
+		return c, err
+	}
+	c.Wall, c.Random, c.NATSAddr = time.Now, rand.Reader, c.Node.NATS
+	c.Token = rand.Text()
+	return c, c.listen()
+}
+
+// openRing opens the Region's key ring with the node's root key.
+func openRing(c *Config) (*keyring.Ring, error) {
+	root, err := keyring.LoadRoot(c.Dir.RootKey())
+	if err != nil {
+		return nil, err
+	}
+	defer root.Destroy()
+	ring, err := keyring.Load(c.Dir.Keystore(), root)
+	if err != nil {
+		return nil, err
+	}
+	if ring.ClusterID() != c.Cluster.ID || ring.Region() != c.Region.Name {
+		return nil, fmt.Errorf("%s is the key ring of Region %s of cluster %s", c.Dir.Keystore(), ring.Region(), ring.ClusterID())
+	}
+	return ring, nil
+}
+
+// listen opens the ports, all or none.
+func (c *Config) listen() (err error) {
+	var opened []net.Listener
+	open := func(addr string) net.Listener {
+		if err != nil {
+			return nil
+		}
+		l, failed := net.Listen("tcp", addr)
+		if failed != nil {
+			err = fmt.Errorf("node %s cannot listen on %s: %w", c.Node.Name, addr, failed)
+			return nil
+		}
+		opened = append(opened, l)
+		return l
+	}
+	c.KMS, c.Internal, c.Admin = open(c.Node.KMS), open(c.Node.Internal), open("127.0.0.1:0")
+	if err != nil {
+		for _, l := range opened {
+			l.Close()
+		}
+	}
+	return err
+}
+
+func find(c *layout.Cluster, name string) (layout.Region, layout.Node, error) {
+	for _, r := range c.Regions {
+		if i := slices.IndexFunc(r.Nodes, func(n layout.Node) bool { return n.Name == name }); i >= 0 {
+			return r, r.Nodes[i], nil
+		}
+	}
+	return layout.Region{}, layout.Node{}, fmt.Errorf("the cluster has no node %q", name)
+}
+
+// checkNodeFile makes sure that the folder is this node's.
+func checkNodeFile(c *Config) error {
+	var f layout.NodeFile
+	if err := readJSON(c.Dir.NodeFile(), &f); err != nil {
+		return err
+	}
+	if f.Format > layout.Format {
+		return fmt.Errorf("%s: format %d: %w", c.Dir.NodeFile(), f.Format, errFormat)
+	}
+	if f.ClusterID != c.Cluster.ID || f.ID != c.Node.ID || f.Name != c.Node.Name {
+		return fmt.Errorf("%s belongs to node %s (%s) of cluster %s, not to node %s (%s) of cluster %s; nothing was changed",
+			c.Dir, f.Name, f.ID, f.ClusterID, c.Node.Name, c.Node.ID, c.Cluster.ID)
+	}
+	return nil
+}
+
+// loadFaults makes the fault layer with the faults in force, before the first dial.
+func loadFaults(dir layout.Dir, c *Config) (*fault.Layer, error) {
+	layer := fault.New(c.Node.Name, fault.Names(&c.Cluster), uint64(time.Now().UnixNano()))
+	table, err := fault.Load(dir.FaultsFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return layer, nil
+	}
+	if err == nil {
+		err = layer.Set(table)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir.FaultsFile(), err)
+	}
+	return layer, nil
+}
+
+func readJSON(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return nil
+}

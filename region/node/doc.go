@@ -1,0 +1,9 @@
+// Package node is one real node of a Region: the store, the log, the bus, the ports and the Region's
+// behaviour put together from a Config.
+//
+// A process makes its Config from the node's folder (Load); an in-process cluster gives its own
+// listeners, dialer, clock and key ring. Nothing else differs between the two.
+//
+// Start returns when every port is open; the node is ready later, when it has caught up with a
+// leader. Close moves leadership away, stops every goroutine that Start began and closes the files.
+package node

@@ -1,0 +1,252 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"meridian/eventlog/raftlog"
+	"meridian/keyengine"
+	"meridian/keyengine/arn"
+	"meridian/keyengine/primitive"
+	"meridian/keyengine/primitive/aesgcm"
+	"meridian/keyengine/rows"
+	"meridian/region"
+	"meridian/region/forward"
+	"meridian/region/keystore"
+	"meridian/replication"
+	"meridian/replication/natsbus"
+)
+
+// closeTimeout bounds the orderly part of Close: moving leadership, ending running requests.
+const closeTimeout = 2 * time.Second
+
+// Node is a running node.
+type Node struct {
+	config  Config
+	started time.Time
+
+	store  *keystore.Store
+	port   *forward.Port
+	peers  *forward.Client
+	log    *raftlog.Log
+	nats   *natsbus.Server
+	bus    *natsbus.Bus
+	region *region.Region
+	behind atomic.Pointer[region.Region] // the same, for the store's callback, which is older
+
+	servers []*http.Server
+	undo    []func() // what Close does, last first
+}
+
+// Start starts a node. Whatever it started before an error is stopped again; the listeners of c are
+// closed in any case.
+func Start(c Config) (n *Node, err error) {
+	n = &Node{config: c, started: c.Wall()}
+	defer func() {
+		if err != nil {
+			n.unwind()
+			n = nil
+		}
+	}()
+	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
+		n.later(func() { l.Close() })
+	}
+	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openBus, n.openRegion, n.serve} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("start node %s: %w", c.Node.Name, err)
+		}
+	}
+	return n, nil
+}
+
+func (n *Node) later(f func()) { n.undo = append(n.undo, f) }
+
+func (n *Node) unwind() {
+	for i := len(n.undo) - 1; i >= 0; i-- {
+		n.undo[i]()
+	}
+	n.undo = nil
+}
+
+// Close ends the node: leadership moves away, requests that run are given time, files are closed.
+func (n *Node) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if n.log.Leadership().Leader {
+		if err := n.log.Transfer(ctx); err != nil {
+			n.config.Logger.Info("leadership could not be moved away", "err", err)
+		}
+	}
+	for _, s := range n.servers {
+		if s.Shutdown(ctx) != nil {
+			s.Close()
+		}
+	}
+	n.unwind()
+}
+
+func (n *Node) place() keyengine.Place {
+	name := n.config.Region.Name
+	return keyengine.Place{Partition: arn.PartitionOf(name), Region: name}
+}
+
+// openStore opens the applied state.
+func (n *Node) openStore() (err error) {
+	c := &n.config
+	n.store, err = keystore.Open(keystore.Config{
+		Dir: c.Dir.State(), ClusterID: c.Cluster.ID, Region: c.Region.Name,
+		Domain: region.Domain{Place: n.place()}, Fatal: c.Fatal, Logger: c.Logger,
+		OnApply: func(change keystore.Change) {
+			if r := n.behind.Load(); r != nil {
+				r.Changed(change.Keys, change.All)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	n.later(func() {
+		if err := n.store.Close(); err != nil {
+			c.Logger.Warn("store not closed in order", "err", err)
+		}
+	})
+	return nil
+}
+
+// openPort opens the internal port.
+func (n *Node) openPort() error {
+	c := &n.config
+	self := forward.Hello{Cluster: c.Cluster.ID, Region: c.Region.Name, Node: c.Node.Name}
+	n.port = forward.Listen(c.Internal, self, forward.DialFunc(c.Faults.CallDialer(new(net.Dialer).DialContext)), c.Logger)
+	n.peers = forward.NewClient(n.port)
+	n.later(func() { n.peers.Close(); n.port.Close() })
+	return nil
+}
+
+// openLog joins the Region's Raft group.
+func (n *Node) openLog() (err error) {
+	c := &n.config
+	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: n.port.Raft(), MaxPool: 4, Timeout: 2 * time.Second, Logger: raftlog.Logger(c.Logger),
+	})
+	var bootstrap []raftlog.Member
+	if !c.Region.Bootstrapped {
+		for _, other := range c.Region.Nodes {
+			bootstrap = append(bootstrap, raftlog.Member{ID: other.ID, Addr: other.Internal, Voter: true})
+		}
+	}
+	n.log, err = raftlog.Open(raftlog.Config{
+		Dir: c.Dir.Raft(), ID: c.Node.ID, Addr: c.Node.Internal, Transport: transport, StateMachine: n.store,
+		Bootstrap: bootstrap, Logger: c.Logger, Fatal: c.Fatal,
+		Timeouts: c.Timeouts, Snapshots: c.Snapshots,
+	})
+	if errors.Is(err, raftlog.ErrLostDisk) {
+		return fmt.Errorf("%s is empty although Region %s exists: this node lost its disk, and an old name without its log would break the Region. Replace it with `meridian replace %s`",
+			c.Dir.Raft(), c.Region.Name, c.Node.Name)
+	}
+	if err != nil {
+		transport.Close()
+		return err
+	}
+	n.later(func() {
+		if err := n.log.Close(); err != nil {
+			c.Logger.Warn("log not closed in order", "err", err)
+		}
+	})
+	return nil
+}
+
+// openBus opens this node's end of the bus between Regions.
+func (n *Node) openBus() (err error) {
+	c := &n.config
+	var users []natsbus.User
+	peers := map[string][]natsbus.Node{}
+	for _, r := range c.Cluster.Regions {
+		users = append(users, natsbus.User{Region: r.Name, NKey: r.NKey})
+		for _, other := range r.Nodes {
+			if r.Name != c.Region.Name {
+				peers[r.Name] = append(peers[r.Name], natsbus.Node{Name: other.Name, Addr: other.NATS})
+			}
+		}
+	}
+	n.nats, err = natsbus.StartServer(natsbus.ServerConfig{
+		Node: c.Node.Name, Region: c.Region.Name, Addr: c.NATSAddr, Users: users, Logger: c.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	n.later(n.nats.Close)
+	n.bus = natsbus.New(natsbus.Config{
+		Region: c.Region.Name, NKey: c.Region.NKey, Sign: c.Ring.SignNonce, Server: n.nats, Peers: peers,
+		Dial: c.Faults.Dialer(new(net.Dialer).DialContext), Fate: c.Faults.Fate, Logger: c.Logger,
+	})
+	n.later(n.bus.Close)
+	return nil
+}
+
+// openRegion starts this node's part of the Region.
+func (n *Node) openRegion() error {
+	c := &n.config
+	var others, regions []string
+	for _, other := range c.Region.Nodes {
+		if other.ID != c.Node.ID {
+			others = append(others, other.Internal)
+		}
+	}
+	var peers []replication.Peer
+	for _, r := range c.Cluster.Regions {
+		regions = append(regions, r.Name)
+		peers = append(peers, replication.Peer{Region: r.Name, SigningKey: r.SigningKey})
+	}
+	n.region = region.New(region.Config{
+		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
+		Store: store{n.store}, Log: n.log, Ring: c.Ring, Peers: n.peers,
+		Primitives: primitive.NewSet(aesgcm.Provider{}), Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
+		NewRelay: func(of replication.Region) region.Relay {
+			return replication.New(replication.Config{
+				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Logger: c.Logger,
+			})
+		},
+		Logger: c.Logger,
+	})
+	n.behind.Store(n.region)
+	n.later(n.region.Close)
+	return nil
+}
+
+// ready reports whether this node answers for its Region: it has caught up once and knows a leader.
+func (n *Node) ready() bool {
+	l := n.log.Leadership()
+	return n.region.Ready() && (l.Leader || l.Addr != "")
+}
+
+// store is the keystore as the Region reads it.
+type store struct{ *keystore.Store }
+
+// View implements region.Store.
+func (s store) View(f func(rows.Reader)) {
+	v := s.Store.View()
+	defer v.Close()
+	f(v)
+}
+
+// Time implements region.Store.
+func (s store) Time() int64 { return s.Meta().At }
+
+// Life implements region.Store.
+func (s store) Life() uint64 { return s.Meta().Life }
+
+// logServer answers for an HTTP server that ended on its own.
+func logServer(log *slog.Logger, what string, err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		log.Error(what+" ended", "err", err)
+	}
+}

@@ -1,0 +1,86 @@
+package node
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meridian/keyengine/kmsapi"
+	"meridian/region/awsjson"
+	"meridian/region/forward"
+	"meridian/region/sigv4"
+)
+
+// serve opens the three HTTP servers: the AWS API, the calls of other nodes, the admin socket.
+func (n *Node) serve() error {
+	c := &n.config
+	verifier := &sigv4.Verifier{
+		Credentials: sigv4.Development(n.place().Partition), Now: time.Now,
+		Regions: func(region string) bool { return region == c.Region.Name },
+	}
+	api := awsjson.New(awsjson.Config{
+		Service: n.region, Dispatch: n.region.Dispatch, Verifier: verifier,
+		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.HandleFunc("GET /_meridian/health", n.getHealth)
+	mux.HandleFunc("GET /_meridian/ready", n.getReady)
+	mux.HandleFunc("GET /_meridian/info", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.Status()) })
+	n.start("the AWS API", c.KMS, mux)
+	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), n.region))
+	n.start("the admin socket", c.Admin, n.adminHandler())
+	return c.writeAdminFile()
+}
+
+// forwarded answers calls that another node received and sent on.
+func forwarded(api *awsjson.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, awsjson.DefaultMaxBody))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		id, err := uuid.Parse(r.Header.Get(forward.RequestIDHeader))
+		if err != nil {
+			http.Error(w, "a forwarded call has a request id", http.StatusBadRequest)
+			return
+		}
+		r.Header.Del(forward.RequestIDHeader)
+		answer := api.Handle(r.Context(), awsjson.Request{
+			ID: id.String(), Forwarded: true,
+			Raw: kmsapi.Raw{Host: r.Host, Query: r.URL.RawQuery, Header: r.Header, Body: body},
+		})
+		maps.Copy(w.Header(), answer.Header)
+		w.WriteHeader(answer.Status)
+		_, _ = w.Write(answer.Body) // an error means that the node that asked is gone
+	})
+}
+
+// start serves h on l until Close.
+func (n *Node) start(what string, l net.Listener, h http.Handler) {
+	s := awsjson.NewServer(h)
+	n.servers = append(n.servers, s)
+	n.later(func() { s.Close() })
+	go func() { logServer(n.config.Logger, what, s.Serve(l)) }()
+}
+
+// getHealth says that the process lives.
+func (n *Node) getHealth(w http.ResponseWriter, _ *http.Request) {
+	reply(w, map[string]string{"status": "alive", "node": n.config.Node.Name, "region": n.config.Region.Name})
+}
+
+// getReady says whether this node answers for its Region.
+func (n *Node) getReady(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	ready := n.ready()
+	if !ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"ready": ready, "node": n.config.Node.Name})
+}

@@ -1,0 +1,235 @@
+package region
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+
+	"meridian/eventlog"
+	"meridian/eventlog/codec"
+	"meridian/keyengine"
+	"meridian/keyengine/canonical"
+	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/rows"
+)
+
+// Limits of the proposer.
+const (
+	maxWaiting     = 256     // commands that wait for a decision; one more is throttled
+	maxBatch       = 128     // commands of one record
+	maxRecordBytes = 1 << 20 // of events, after which a record takes no further command
+)
+
+// errTooMany is the fault of a command that found the queue full.
+var errTooMany = &kmsapi.Fault{
+	Code:    kmsapi.ThrottlingException,
+	Message: "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+}
+
+// proposal is one command on its way into the log.
+type proposal struct {
+	dedup   []byte // nil: not remembered
+	facts   keyengine.Facts
+	command keyengine.Command
+	secrets []eventlog.Secret // of the materials in command
+	done    chan outcome      // gets exactly one outcome
+}
+
+// outcome is what became of a proposal.
+type outcome struct {
+	reply any    // the decision's reply, or json.RawMessage where an earlier attempt's was remembered
+	seq   uint64 // of the record; of the applied state where nothing was appended
+	err   error
+}
+
+// proposer decides commands for one term of leadership. It is one goroutine: it takes what waits,
+// decides each command against the applied state plus the events of those before it, appends one
+// record, waits until it is applied and answers all. One record is in flight at a time.
+type proposer struct {
+	term  uint64
+	place keyengine.Place
+	state rows.Reader
+	log   eventlog.Log
+	now   func(last int64) int64
+	last  int64 // Region time of the newest record
+	slog  *slog.Logger
+	leaf  atomic.Uint64 // the next leaf of the key-encryption keys that this term hands out
+
+	queue   chan *proposal
+	stopped chan struct{} // closed when no proposal will be decided any more
+}
+
+// nextLeaf hands out a leaf. Leaves belong to a term, so that no two leaders hand out the same one to
+// materials that both reach the log.
+func (p *proposer) nextLeaf() uint64 { return p.leaf.Add(1) - 1 }
+
+// submit decides p. Its errors are a *kmsapi.Fault, or one of eventlog's with their meaning.
+func (p *proposer) submit(ctx context.Context, pr *proposal) outcome {
+	pr.done = make(chan outcome, 1)
+	select {
+	case <-p.stopped:
+		return outcome{err: eventlog.ErrNotLeader}
+	case p.queue <- pr:
+	default:
+		return outcome{err: errTooMany}
+	}
+	select {
+	case o := <-pr.done:
+		return o
+	case <-ctx.Done():
+		return outcome{err: fmt.Errorf("%w: %w", eventlog.ErrUnknown, ctx.Err())}
+	case <-p.stopped:
+	}
+	select { // an answer given before the proposer stopped counts
+	case o := <-pr.done:
+		return o
+	default:
+		return outcome{err: eventlog.ErrNotLeader} // it was never taken from the queue
+	}
+}
+
+// run decides until ctx ends or the outcome of a record is unknown.
+func (p *proposer) run(ctx context.Context) {
+	defer close(p.stopped)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-p.queue:
+			if err := p.round(first); err != nil {
+				p.slog.Info("proposer stops", "term", p.term, "err", err)
+				return
+			}
+		}
+	}
+}
+
+// round makes one record of first and what else waits. An error ends the term: what the log holds
+// is not known any more.
+func (p *proposer) round(first *proposal) error {
+	b := newBatch(p)
+	for pr := first; pr != nil; {
+		b.add(pr)
+		pr = nil
+		if len(b.taken) < maxBatch && b.bytes < maxRecordBytes {
+			select {
+			case pr = <-p.queue:
+			default:
+			}
+		}
+	}
+	return b.commit()
+}
+
+// batch is a record being made.
+type batch struct {
+	p       *proposer
+	overlay *rows.Overlay
+	view    *keyengine.View
+	record  eventlog.Record
+	secrets []eventlog.Secret
+	bytes   int
+	taken   []*proposal
+	results []outcome // at the same places
+}
+
+func newBatch(p *proposer) *batch {
+	overlay := rows.NewOverlay(p.state)
+	return &batch{
+		p: p, overlay: overlay, view: keyengine.NewView(overlay, p.place),
+		record: eventlog.Record{Version: eventlog.RecordVersion, Term: p.term, At: p.now(p.last)},
+	}
+}
+
+// add decides pr against the state plus the batch so far.
+func (b *batch) add(pr *proposal) {
+	b.taken = append(b.taken, pr)
+	b.results = append(b.results, b.decide(pr))
+}
+
+func (b *batch) decide(pr *proposal) (o outcome) {
+	defer func() {
+		if v := recover(); v != nil { // a defect of the engine: one caller sees it, the Region goes on
+			b.p.slog.Error("decision panicked", "operation", pr.command.Operation(), "requestId", pr.facts.RequestID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			o = outcome{err: kmsapi.Errorf(kmsapi.KMSInternalException, "%s could not be decided.", pr.command.Operation())}
+		}
+	}()
+	if pr.dedup != nil {
+		if operation, reply, ok := b.view.Remembered(pr.dedup); ok && operation == pr.command.Operation() {
+			return outcome{reply: json.RawMessage(reply)}
+		}
+	}
+	pr.facts.Now = b.record.At
+	d, err := keyengine.Decide(b.view, pr.facts, pr.command)
+	if err != nil {
+		return outcome{err: err}
+	}
+	return b.take(pr, d)
+}
+
+// take puts a decision into the record.
+func (b *batch) take(pr *proposal, d keyengine.Decision) outcome {
+	command := eventlog.Command{
+		RequestID: pr.facts.RequestID, Operation: pr.command.Operation(), Caller: pr.facts.Caller.ARN, Events: len(d.Events),
+	}
+	if pr.dedup != nil {
+		reply, err := json.Marshal(d.Reply)
+		if err != nil {
+			return outcome{err: fmt.Errorf("reply of %s: %w", pr.command.Operation(), err)}
+		}
+		command.Dedup, command.Reply = pr.dedup, canonical.Marshal(reply)
+		keyengine.EvolveCommand(b.overlay, b.record.At, command.Dedup, command.Operation, reply)
+	}
+	for _, e := range d.Events {
+		keyengine.Evolve(b.overlay, b.p.place, e)
+		encoded := codec.Encode(e)
+		b.bytes += len(encoded.Body)
+		b.record.Events = append(b.record.Events, encoded)
+	}
+	b.record.Commands = append(b.record.Commands, command)
+	for _, s := range pr.secrets { // a secret that no event took in has no place in the store
+		if slices.Contains(d.Materials, s.ID) {
+			b.secrets = append(b.secrets, s)
+		}
+	}
+	return outcome{reply: d.Reply}
+}
+
+// commit appends the record and answers every proposal. A batch that only refused appends nothing,
+// but is answered only if this node still leads: a refusal can be out of date too.
+func (b *batch) commit() error {
+	ctx := context.Background() // an append that is given up is an outcome nobody knows
+	var seq uint64
+	var err error
+	if len(b.record.Commands) == 0 {
+		if err = b.p.log.VerifyLeader(ctx); err != nil {
+			err = fmt.Errorf("%w: %w", eventlog.ErrNotLeader, err)
+		}
+	} else {
+		var pos eventlog.Position
+		pos, err = b.p.log.Append(ctx, codec.EncodeEntry(&b.record, b.secrets))
+		seq = pos.Seq
+	}
+	if err == nil {
+		b.p.last = b.record.At
+	}
+	for i, pr := range b.taken {
+		o := b.results[i]
+		o.seq = seq
+		if err != nil {
+			o = outcome{err: err}
+		}
+		pr.done <- o
+	}
+	return err
+}
+
+// undone reports whether err says that a command was certainly not carried out by this attempt.
+func undone(err error) bool {
+	return errors.Is(err, eventlog.ErrNotLeader) || errors.Is(err, eventlog.ErrStale)
+}

@@ -1,0 +1,275 @@
+package region
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"meridian/eventlog"
+	"meridian/keyengine"
+	"meridian/keyengine/keyring"
+	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/primitive"
+	"meridian/keyengine/rows"
+	"meridian/region/forward"
+	"meridian/replication"
+)
+
+// Store is the applied state of this node. Package keystore implements it.
+type Store interface {
+	rows.Reader
+	// Applied is the position of the last applied entry.
+	Applied() eventlog.Position
+	// WaitApplied returns when the record seq is applied.
+	WaitApplied(ctx context.Context, seq uint64) error
+	// View calls f with one consistent state.
+	View(f func(rows.Reader))
+	// Time is the Region time of the newest record, ms since 1970 UTC; 0 before the first.
+	Time() int64
+	// Life is the life number of the Region's history.
+	Life() uint64
+}
+
+// Peers are the other nodes of the Region. Package forward's Client implements it.
+type Peers interface {
+	Forward(ctx context.Context, addr string, call forward.Call) (*forward.Answer, error)
+	Position(ctx context.Context, addr string) (forward.Position, error)
+	Clock(ctx context.Context, addr string) (int64, error)
+}
+
+// Config is what a Region is made of.
+type Config struct {
+	Place       keyengine.Place
+	Regions     []string // of the cluster
+	Node        string   // name of this node
+	Nodes       int      // voters of the Region
+	OtherNodes  []string // internal addresses of the other nodes
+	Store       Store
+	Log         eventlog.Log
+	Ring        *keyring.Ring
+	Peers       Peers
+	Primitives  primitive.Set
+	Random      io.Reader
+	Wall        func() time.Time
+	Consistency Consistency // level of a call that asks for none
+	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6).
+	HandoffTimeout time.Duration
+	// NewRelay makes what carries families to other Regions while this node leads; nil: nothing does.
+	NewRelay func(replication.Region) Relay
+	Logger   *slog.Logger
+}
+
+// Relay is replication, seen from the Region it serves. Package replication's Relay implements it.
+type Relay interface {
+	// Start begins the work of a term, Stop ends it.
+	Start(term uint64) error
+	Stop()
+	// Changed says that the state of these families changed. It does not block.
+	Changed(refs ...keyengine.Ref)
+	// Precheck asks another Region for its consent; nil: yes, or no answer in time.
+	Precheck(ctx context.Context, dst string, pre replication.Pre) *kmsapi.Fault
+	// Lag returns how far each other Region is behind.
+	Lag() []replication.Lag
+}
+
+// DefaultHandoffTimeout is the time-out of a hand-off where no lag profile stretches it.
+const DefaultHandoffTimeout = 30 * time.Second
+
+// Region is one node's part of a Region. It implements kmsapi.Service for calls that may be answered
+// here; Dispatch is the whole way, the leader included.
+type Region struct {
+	kmsapi.Unimplemented
+	Config
+
+	relay     Relay // nil: no other Regions
+	clock     *Clock
+	proposer  atomic.Pointer[proposer]
+	catchUps  coalescer
+	materials materialCache
+	ready     atomic.Bool
+	caughtUp  atomic.Pointer[time.Time] // when the last catch-up that worked began
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// New starts this node's part of a Region.
+func New(c Config) *Region {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &Region{
+		Config: c, clock: NewClock(c.Wall), stop: cancel,
+	}
+	if r.HandoffTimeout == 0 {
+		r.HandoffTimeout = DefaultHandoffTimeout
+	}
+	r.catchUps.ask = r.askPosition
+	if c.NewRelay != nil {
+		r.relay = c.NewRelay(forRelay{r})
+	}
+	r.wg.Go(func() { r.follow(ctx) })
+	r.wg.Go(func() { r.becomeReady(ctx) })
+	return r
+}
+
+// Close stops this node's part. The log and the store are left to their owner.
+func (r *Region) Close() {
+	r.stop()
+	r.wg.Wait()
+}
+
+// Ready reports whether this node has caught up with a leader since it started.
+func (r *Region) Ready() bool { return r.ready.Load() }
+
+// view is the applied state as the engine reads it. Each read sees the newest applied row; use
+// snapshot for reads that belong together.
+func (r *Region) view() *keyengine.View { return keyengine.NewView(r.Store, r.Place) }
+
+// snapshot calls f with one consistent state.
+func (r *Region) snapshot(f func(*keyengine.View)) {
+	r.Store.View(func(rows rows.Reader) { f(keyengine.NewView(rows, r.Place)) })
+}
+
+// Now is the Region's time, ms since 1970 UTC.
+func (r *Region) Now() int64 { return r.clock.Now(r.Store.Time()) }
+
+// becomeReady catches up with a leader once; before, this node serves nothing.
+func (r *Region) becomeReady(ctx context.Context) {
+	for ctx.Err() == nil {
+		attempt, cancel := context.WithTimeout(ctx, time.Second)
+		err := r.catchUp(attempt)
+		cancel()
+		if err == nil {
+			r.ready.Store(true)
+			return
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// follow runs the leader's work in each term that this node leads.
+func (r *Region) follow(ctx context.Context) {
+	var end func()
+	defer func() {
+		if end != nil {
+			end()
+		}
+	}()
+	var term uint64
+	for l := range orDone(ctx, r.Log.Watch()) {
+		if l.Leader && l.Term == term && end != nil {
+			continue
+		}
+		if end != nil {
+			end()
+			end = nil
+		}
+		if l.Leader {
+			term, end = l.Term, r.lead(ctx, l.Term)
+		}
+	}
+}
+
+// lead starts the leader's work of one term and returns what ends it.
+func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &proposer{
+		term: term, place: r.Place, state: r.Store, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
+		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}),
+	}
+	p.leaf.Store(r.view().NextLeaf())
+	r.proposer.Store(p)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		p.run(ctx)
+		for ctx.Err() == nil { // the outcome of a record is unknown: let another node, or another term, find out
+			r.stepDown(ctx)
+		}
+	})
+	wg.Go(func() { r.clock.keep(ctx, r.otherClocks, r.Nodes/2+1, r.Logger) })
+	wg.Go(func() { r.executeDue(ctx) })
+	if r.relay != nil {
+		if err := r.relay.Start(term); err != nil {
+			r.Logger.Error("replication did not start; other Regions hear nothing from this one", "term", term, "err", err)
+		}
+	}
+	r.Logger.Info("leading", "term", term)
+	return func() {
+		r.proposer.CompareAndSwap(p, nil)
+		cancel()
+		if r.relay != nil {
+			r.relay.Stop()
+		}
+		wg.Wait()
+		r.Logger.Info("no longer leading", "term", term)
+	}
+}
+
+func (r *Region) stepDown(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := r.Log.Transfer(ctx); err != nil {
+		r.Logger.Warn("leadership could not be moved away", "err", err)
+		pause(ctx, time.Second)
+	}
+}
+
+// otherClocks returns the wall clocks of the other nodes that answer in time.
+func (r *Region) otherClocks(ctx context.Context) []int64 {
+	answers := make(chan int64, len(r.OtherNodes))
+	var wg sync.WaitGroup
+	for _, addr := range r.OtherNodes {
+		wg.Go(func() {
+			if ms, err := r.Peers.Clock(ctx, addr); err == nil {
+				answers <- ms
+			}
+		})
+	}
+	wg.Wait()
+	close(answers)
+	var readings []int64
+	for ms := range answers {
+		readings = append(readings, ms)
+	}
+	return readings
+}
+
+// Lag returns how far each other Region is behind, if this node leads.
+func (r *Region) Lag() []replication.Lag {
+	if r.relay == nil {
+		return nil
+	}
+	return r.relay.Lag()
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// orDone yields what c gives until it is closed or ctx ends.
+func orDone[T any](ctx context.Context, c <-chan T) func(yield func(T) bool) {
+	return func(yield func(T) bool) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case v, ok := <-c:
+				if !ok || !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// errNoLeader is why this node could not catch up.
+var errNoLeader = errors.New("no leader is known")

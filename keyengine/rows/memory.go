@@ -47,36 +47,49 @@ func (m *Memory) Delete(key []byte) {
 	}
 }
 
-// Scan implements Reader. Rows may be changed while it runs; a row put behind the cursor is not seen.
+// Scan implements Reader. It sees changes ahead of it.
 func (m *Memory) Scan(prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func([]byte, []byte) bool) {
-		cursor, inclusive := start(prefix, after)
-		for {
-			i, found := m.find(cursor)
-			if found && !inclusive {
-				i++
-			}
-			if i == len(m.keys) || !bytes.HasPrefix(m.keys[i], prefix) {
+		for c := start(prefix, after); ; {
+			key, value, ok := m.next(c, prefix)
+			if !ok || !yield(key, value) {
 				return
 			}
-			cursor, inclusive = m.keys[i], false
-			if !yield(cursor, m.values[string(cursor)]) {
-				return
-			}
+			c = past(key)
 		}
 	}
+}
+
+// next returns the first row with the prefix from c on.
+func (m *Memory) next(c cursor, prefix []byte) (key, value []byte, ok bool) {
+	i, found := m.find(c.key)
+	if found && c.past {
+		i++
+	}
+	if i == len(m.keys) || !bytes.HasPrefix(m.keys[i], prefix) {
+		return nil, nil, false
+	}
+	return m.keys[i], m.values[string(m.keys[i])], true
 }
 
 func (m *Memory) find(key []byte) (int, bool) {
 	return sort.Find(len(m.keys), func(i int) int { return bytes.Compare(key, m.keys[i]) })
 }
 
-// start is where a scan begins, and whether that key itself belongs to it.
-func start(prefix, after []byte) (cursor []byte, inclusive bool) {
+// cursor is where a scan goes on: at a key, or past it.
+type cursor struct {
+	key  []byte
+	past bool
+}
+
+func past(key []byte) cursor { return cursor{key, true} }
+
+// start is where a scan begins.
+func start(prefix, after []byte) cursor {
 	if after == nil || bytes.Compare(after, prefix) < 0 {
-		return prefix, true
+		return cursor{key: prefix}
 	}
-	return after, false
+	return past(after)
 }
 
 // Overlay is a Writer that shows a Reader with changes of its own on top and leaves the Reader alone.
@@ -114,34 +127,39 @@ func (o *Overlay) Delete(key []byte) {
 	o.deleted[string(key)] = struct{}{}
 }
 
-// Scan implements Reader: a merge of both, the changes winning.
+// Scan implements Reader: a merge of both, the changes winning. It sees changes ahead of it.
 func (o *Overlay) Scan(prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func([]byte, []byte) bool) {
-		next, stop := iter.Pull2(o.changed.Scan(prefix, after))
-		defer stop()
-		ck, cv, more := next()
-		for bk, bv := range o.base.Scan(prefix, after) {
-			for more && bytes.Compare(ck, bk) < 0 {
-				if !yield(ck, cv) {
+		c := start(prefix, after)
+		var behind []byte // a copy: the base's key is valid only until its next step
+		for key, value := range o.base.Scan(prefix, after) {
+			for {
+				k, v, ok := o.changed.next(c, prefix)
+				if !ok || bytes.Compare(k, key) >= 0 {
+					break
+				}
+				if !yield(k, v) {
 					return
 				}
-				ck, cv, more = next()
+				c = past(k)
 			}
-			if more && bytes.Equal(ck, bk) {
-				bv = cv
-				ck, cv, more = next()
-			} else if _, gone := o.deleted[string(bk)]; gone {
+			if v, ok := o.changed.Get(key); ok {
+				value = v
+			} else if _, gone := o.deleted[string(key)]; gone {
 				continue
 			}
-			if !yield(bk, bv) {
+			if !yield(key, value) {
 				return
 			}
+			behind = append(behind[:0], key...)
+			c = past(behind)
 		}
-		for more {
-			if !yield(ck, cv) {
+		for {
+			k, v, ok := o.changed.next(c, prefix)
+			if !ok || !yield(k, v) {
 				return
 			}
-			ck, cv, more = next()
+			c = past(k)
 		}
 	}
 }

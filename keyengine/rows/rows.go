@@ -7,6 +7,13 @@
 // No method returns an error. A store that fails has nothing to offer that would be safe to go on
 // with: an implementation over a disk stops the process instead (fail-stop), it never answers "not
 // found" for "could not read".
+//
+//	var m rows.Memory
+//	trial := rows.NewOverlay(&m)	// what is put here leaves m alone
+//	for key, value := range trial.Scan([]byte("k/"), nil) { … }
+//
+// Package rowstest holds the tests of every implementation. No implementation here starts goroutines
+// or may be used by two at once.
 package rows
 
 import "iter"
@@ -17,6 +24,9 @@ type Reader interface {
 	Get(key []byte) (value []byte, ok bool)
 	// Scan yields the rows whose key has the prefix and is greater than after (nil: all), in key
 	// order. Keys and values must not be changed and are valid only until the next step.
+	//
+	// The row just yielded may be put or deleted. Whether a scan sees other changes that are made
+	// while it runs is not said: collect the keys first.
 	Scan(prefix, after []byte) iter.Seq2[[]byte, []byte]
 }
 

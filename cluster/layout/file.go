@@ -40,6 +40,13 @@ func WriteCluster(d Dir, c *Cluster) error {
 	return WriteFile(d.ClusterFile(), c, 0o644)
 }
 
+// ReadNode reads a node's node.json.
+func ReadNode(d NodeDir) (NodeFile, error) {
+	var f NodeFile
+	err := readFile(d.NodeFile(), &f)
+	return f, err
+}
+
 // ReadAdmin reads a node's admin.json.
 func ReadAdmin(d NodeDir) (AdminFile, error) {
 	var f AdminFile

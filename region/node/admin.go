@@ -150,16 +150,7 @@ func (n *Node) getEvents(w http.ResponseWriter, r *http.Request) {
 
 // writeAdminFile tells who may read the node's folder where the admin socket is.
 func (c *Config) writeAdminFile() error {
-	b, err := json.MarshalIndent(layout.AdminFile{Format: layout.Format, Addr: c.Admin.Addr().String(), Token: c.Token}, "", "  ")
-	if err != nil {
-		return err
-	}
-	path := c.Dir.Admin()
-	temp := path + ".new"
-	if err := os.WriteFile(temp, b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return layout.WriteFile(c.Dir.Admin(), layout.AdminFile{Format: layout.Format, Addr: c.Admin.Addr().String(), Token: c.Token}, 0o600)
 }
 
 func reply(w http.ResponseWriter, v any) {

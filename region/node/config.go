@@ -2,15 +2,12 @@ package node
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
-	"slices"
 	"time"
 
 	"meridian/cluster/fault"
@@ -49,21 +46,19 @@ type Config struct {
 	Stop func()
 }
 
-// errFormat is why a file is refused whose format this version does not know.
-var errFormat = errors.New("written by a newer version of meridian; use that version, nothing was changed")
-
 // Load makes the Config of the node called name from a cluster's folder, and opens its ports.
 // Whatever it opened before an error is closed again.
 func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
-	if err := readJSON(dir.ClusterFile(), &c.Cluster); err != nil {
+	cluster, err := layout.ReadCluster(dir)
+	if err != nil {
 		return c, err
 	}
-	if c.Cluster.Format > layout.Format {
-		return c, fmt.Errorf("%s: format %d: %w", dir.ClusterFile(), c.Cluster.Format, errFormat)
+	node, ok := cluster.Node(name)
+	if !ok {
+		return c, fmt.Errorf("the cluster in %s has no node %q", dir, name)
 	}
-	if c.Region, c.Node, err = find(&c.Cluster, name); err != nil {
-		return c, err
-	}
+	ofNode, _ := cluster.Region(layout.RegionOf(name))
+	c.Cluster, c.Region, c.Node = *cluster, *ofNode, *node
 	c.Dir, c.Logger = dir.Node(name), log
 	if err := checkNodeFile(&c); err != nil {
 		return c, err
@@ -123,23 +118,11 @@ func (c *Config) listen() (err error) {
 	return err
 }
 
-func find(c *layout.Cluster, name string) (layout.Region, layout.Node, error) {
-	for _, r := range c.Regions {
-		if i := slices.IndexFunc(r.Nodes, func(n layout.Node) bool { return n.Name == name }); i >= 0 {
-			return r, r.Nodes[i], nil
-		}
-	}
-	return layout.Region{}, layout.Node{}, fmt.Errorf("the cluster has no node %q", name)
-}
-
 // checkNodeFile makes sure that the folder is this node's.
 func checkNodeFile(c *Config) error {
-	var f layout.NodeFile
-	if err := readJSON(c.Dir.NodeFile(), &f); err != nil {
+	f, err := layout.ReadNode(c.Dir)
+	if err != nil {
 		return err
-	}
-	if f.Format > layout.Format {
-		return fmt.Errorf("%s: format %d: %w", c.Dir.NodeFile(), f.Format, errFormat)
 	}
 	if f.ClusterID != c.Cluster.ID || f.ID != c.Node.ID || f.Name != c.Node.Name {
 		return fmt.Errorf("%s belongs to node %s (%s) of cluster %s, not to node %s (%s) of cluster %s; nothing was changed",
@@ -162,15 +145,4 @@ func loadFaults(dir layout.Dir, c *Config) (*fault.Layer, error) {
 		return nil, fmt.Errorf("%s: %w", dir.FaultsFile(), err)
 	}
 	return layer, nil
-}
-
-func readJSON(path string, v any) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s is damaged: %w", path, err)
-	}
-	return nil
 }

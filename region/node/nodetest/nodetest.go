@@ -1,0 +1,166 @@
+// Package nodetest runs real nodes in the process of a test: real Raft, Pebble and NATS on loopback
+// sockets and files of their own.
+package nodetest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/google/uuid"
+
+	"meridian/cluster/layout"
+	"meridian/eventlog/raftlog"
+	"meridian/keyengine/keyring"
+	"meridian/region/node"
+)
+
+// Cluster is a cluster of nodes in this process.
+type Cluster struct {
+	T     testing.TB
+	Dir   layout.Dir
+	File  layout.Cluster
+	Nodes map[string]*node.Node // the running ones, by name
+}
+
+// New makes a cluster and starts its nodes. They end with the test.
+func New(t testing.TB, nodes int, regions ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{T: t, Dir: layout.Dir(t.TempDir()), Nodes: map[string]*node.Node{}}
+	c.File = layout.Cluster{Format: layout.Format, ID: uuid.NewString(), Host: "127.0.0.1", Port: 4566}
+	for i, name := range regions {
+		c.File.Regions = append(c.File.Regions, c.region(name, i+1, nodes))
+	}
+	c.must(layout.WriteCluster(c.Dir, &c.File))
+	for _, r := range c.File.Regions {
+		for _, n := range r.Nodes {
+			c.Start(n.Name)
+		}
+	}
+	t.Cleanup(func() {
+		for _, n := range c.Nodes {
+			n.Close()
+		}
+	})
+	return c
+}
+
+// region makes the folders of a Region's nodes.
+func (c *Cluster) region(name string, i, nodes int) layout.Region {
+	ring, err := keyring.New(c.File.ID, name, rand.Reader)
+	c.must(err)
+	public := ring.Public()
+	r := layout.Region{Name: name, Port: layout.RegionPort(c.File.Port, i), SigningKey: public.Signing, NKey: public.NKey}
+	for n := 1; n <= nodes; n++ {
+		node := layout.Node{
+			Name: layout.NodeName(name, n), ID: uuid.NewString(),
+			KMS: freeAddr(c.T), Internal: freeAddr(c.T), NATS: freeAddr(c.T),
+		}
+		dir := c.Dir.Node(node.Name)
+		c.must(os.MkdirAll(string(dir), 0o700))
+		root, err := keyring.CreateRoot(dir.RootKey(), rand.Reader)
+		c.must(err)
+		c.must(ring.Save(dir.Keystore(), root, rand.Reader))
+		c.must(layout.WriteFile(dir.NodeFile(), layout.NodeFile{
+			Format: layout.Format, ClusterID: c.File.ID, Region: name, Name: node.Name, ID: node.ID,
+		}, 0o600))
+		r.Nodes = append(r.Nodes, node)
+	}
+	return r
+}
+
+// Start starts the node called name.
+func (c *Cluster) Start(name string) {
+	c.T.Helper()
+	level := slog.LevelWarn
+	if testing.Verbose() {
+		level = slog.LevelInfo
+	}
+	config, err := node.Load(c.Dir, name, slog.New(slog.NewTextHandler(writer{c.T}, &slog.HandlerOptions{Level: level})).With("node", name))
+	c.must(err)
+	config.Timeouts = raftlog.Timeouts{Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond, Lease: 100 * time.Millisecond}
+	config.Fatal = func(err error) { panic(fmt.Sprintf("node %s: %v", name, err)) }
+	n, err := node.Start(config)
+	c.must(err)
+	c.Nodes[name] = n
+}
+
+// Stop stops the node called name in order.
+func (c *Cluster) Stop(name string) {
+	c.Nodes[name].Close()
+	delete(c.Nodes, name)
+}
+
+// Ready waits until every running node answers for its Region.
+func (c *Cluster) Ready() {
+	c.T.Helper()
+	c.Eventually("every node is ready", func() bool {
+		for _, n := range c.Nodes {
+			if !n.Status().Ready {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Client returns an SDK client of one node.
+func (c *Cluster) Client(name string) *kms.Client {
+	n, ok := c.File.Node(name)
+	if !ok {
+		c.T.Fatalf("no node %s", name)
+	}
+	return kms.New(kms.Options{
+		Region: layout.RegionOf(name), BaseEndpoint: aws.String("http://" + n.KMS),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+}
+
+// Eventually waits for a condition, for half a minute.
+func (c *Cluster) Eventually(what string, ok func() bool) {
+	c.T.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			c.T.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func (c *Cluster) must(err error) {
+	c.T.Helper()
+	if err != nil {
+		c.T.Fatal(err)
+	}
+}
+
+// freeAddr is an address that nobody listens on now.
+func freeAddr(t testing.TB) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// writer sends log lines to the test.
+type writer struct{ t testing.TB }
+
+func (w writer) Write(b []byte) (int, error) {
+	w.t.Log(string(bytes.TrimSuffix(b, []byte("\n"))))
+	return len(b), nil
+}

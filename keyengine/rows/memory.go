@@ -96,7 +96,7 @@ func start(prefix, after []byte) cursor {
 type Overlay struct {
 	base    Reader
 	changed Memory              // what was put
-	deleted map[string]struct{} // what was deleted
+	deleted map[string]struct{} // what was deleted, if it is not in changed
 }
 
 // NewOverlay returns an Overlay on base without changes.
@@ -115,11 +115,8 @@ func (o *Overlay) Get(key []byte) ([]byte, bool) {
 	return o.base.Get(key)
 }
 
-// Put implements Writer.
-func (o *Overlay) Put(key, value []byte) {
-	delete(o.deleted, string(key))
-	o.changed.Put(key, value)
-}
+// Put implements Writer. It wins over a deletion before it.
+func (o *Overlay) Put(key, value []byte) { o.changed.Put(key, value) }
 
 // Delete implements Writer.
 func (o *Overlay) Delete(key []byte) {

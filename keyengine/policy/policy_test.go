@@ -148,6 +148,13 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestDepthIsBounded(t *testing.T) {
+	_, err := policy.Parse(strings.Repeat("[", policy.MaxBytes))
+	if err == nil || !strings.Contains(err.Error(), "too deeply") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestSize(t *testing.T) {
 	good := document(statement(nil))
 	longest := good + strings.Repeat(" ", policy.MaxBytes-len(good))

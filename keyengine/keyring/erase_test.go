@@ -47,6 +47,30 @@ func TestAdvanceErases(t *testing.T) {
 	}
 }
 
+func TestContentsAreChecked(t *testing.T) {
+	ring, err := New("cluster", "us-east-1", primitivetest.Rand(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]func(*contents){
+		"seed after the step":        func(c *contents) { c.Oldest = 1 },
+		"seed that should be erased": func(c *contents) { c.Step = 3 },
+		"short key":                  func(c *contents) { c.Master = c.Master[1:] },
+		"no key":                     func(c *contents) { c.NKey = nil },
+		"no Region":                  func(c *contents) { c.Region = "" },
+		"no cluster":                 func(c *contents) { c.ClusterID = "" },
+	} {
+		c := ring.contents()
+		change(c)
+		if r, err := decodeContents(canonical.Marshal(c)); err == nil || r != nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+	if _, err := decodeContents(canonical.Marshal(ring.contents())); err != nil {
+		t.Errorf("the good ones: %v", err)
+	}
+}
+
 // FuzzContents decodes what is inside a keystore: whoever has the root can put anything there.
 func FuzzContents(f *testing.F) {
 	ring, err := New("cluster", "us-east-1", primitivetest.Rand(1))

@@ -70,6 +70,9 @@ func (c ReceiveRecord) decide(d *draft) (any, error) {
 	if err := d.checkRef(ref); err != nil {
 		return nil, err
 	}
+	if err := r.Validate(); err != nil {
+		return nil, fault(kmsapi.ValidationException, "%v", err)
+	}
 	if r.Partition != d.place.Partition {
 		return nil, fault(kmsapi.ValidationException, "record of another partition")
 	}
@@ -168,6 +171,9 @@ func idsOf(materials []NewMaterial) []family.MaterialID {
 func (c ReceiveStatus) decide(d *draft) (any, error) {
 	if err := d.checkRef(c.Ref); err != nil {
 		return nil, err
+	}
+	if err := c.Status.Validate(); err != nil {
+		return nil, fault(kmsapi.ValidationException, "%v", err)
 	}
 	return nil, d.family(c.Ref, family.ReceiveStatus{Status: c.Status, Carried: idsOf(c.Carried)}, c.Carried...)
 }

@@ -3,7 +3,6 @@ package region
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -227,9 +226,4 @@ func (b *batch) commit() error {
 		pr.done <- o
 	}
 	return err
-}
-
-// undone reports whether err says that a command was certainly not carried out by this attempt.
-func undone(err error) bool {
-	return errors.Is(err, eventlog.ErrNotLeader) || errors.Is(err, eventlog.ErrStale)
 }

@@ -1,0 +1,225 @@
+package region_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"meridian/eventlog"
+	"meridian/eventlog/memlog"
+	"meridian/keyengine"
+	"meridian/keyengine/keyring"
+	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/primitive"
+	"meridian/keyengine/primitive/aesgcm"
+	"meridian/keyengine/rows"
+	"meridian/region"
+	"meridian/region/forward"
+	"meridian/region/keystore"
+)
+
+// world is one Region of three nodes on a modelled log.
+type world struct {
+	t     testing.TB
+	group *memlog.Group
+	nodes []*region.Region
+	down  atomic.Bool // calls between nodes fail
+	calls atomic.Int64
+}
+
+var place = keyengine.Place{Partition: "aws", Region: "us-east-1"}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t}
+	ring, err := keyring.New("cluster", place.Region, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stores []*keystore.Store
+	var machines []eventlog.StateMachine
+	behind := make([]atomic.Pointer[region.Region], 3)
+	for i := range 3 {
+		s, err := keystore.Open(keystore.Config{
+			Dir: "state", FS: vfs.NewMem(), ClusterID: "cluster", Region: place.Region, Domain: region.Domain{Place: place},
+			Fatal: func(err error) { t.Errorf("store %d: %v", i, err) },
+			OnApply: func(c keystore.Change) {
+				if r := behind[i].Load(); r != nil {
+					r.Changed(c.Keys, c.All)
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		stores, machines = append(stores, s), append(machines, s)
+	}
+	w.group = memlog.New(machines...)
+	for i := range 3 {
+		r := region.New(region.Config{
+			Place: place, Regions: []string{place.Region}, Node: fmt.Sprintf("us-east-1/%d", i+1), Nodes: 3,
+			Store: store{stores[i]}, Log: w.group.Node(i), Ring: ring, Peers: w,
+			Primitives: primitive.NewSet(aesgcm.Provider{}), Random: rand.Reader, Wall: time.Now,
+			Logger: slog.New(slog.DiscardHandler),
+		})
+		behind[i].Store(r)
+		t.Cleanup(r.Close)
+		w.nodes = append(w.nodes, r)
+	}
+	return w
+}
+
+// lead has node i lead, and waits until every node that can hear it is ready.
+func (w *world) lead(i int) {
+	w.group.Elect(i)
+	for _, r := range w.nodes {
+		until(w.t.Context(), r.Ready)
+	}
+}
+
+// until looks every millisecond until done, or ctx ends.
+func until(ctx context.Context, done func() bool) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// keepElecting elects a random node whenever nobody leads.
+func (w *world) keepElecting(ctx context.Context, source *mathrand.Rand) {
+	until(ctx, func() bool {
+		if w.group.Leader() < 0 {
+			w.group.Elect(source.IntN(3))
+		}
+		return false
+	})
+}
+
+// call makes a call at node i as the account root.
+func (w *world) call(i int, operation string, invocation string, body string) (any, *kmsapi.Call, error) {
+	call := &kmsapi.Call{
+		RequestID: "r-" + strconv.FormatInt(w.calls.Add(1), 10), InvocationID: invocation,
+		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
+		Raw:    kmsapi.Raw{Header: map[string][]string{"X-Operation": {operation}, "X-Invocation": {invocation}}, Body: []byte(body)},
+	}
+	out, err := w.dispatch(i, operation, call)
+	return out, call, err
+}
+
+func (w *world) dispatch(i int, operation string, call *kmsapi.Call) (any, error) {
+	op, ok := kmsapi.Lookup(operation)
+	if !ok {
+		return nil, fmt.Errorf("no operation %s", operation)
+	}
+	in := op.New()
+	if err := in.UnmarshalJSON(call.Raw.Body); err != nil {
+		return nil, err
+	}
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	return w.nodes[i].Dispatch(context.Background(), op, call, in)
+}
+
+// do is call for a call that must work, decoded into out.
+func (w *world) do(i int, operation, body string, out any) {
+	w.t.Helper()
+	got, _, err := w.call(i, operation, "", body)
+	if err != nil {
+		w.t.Fatalf("%s at node %d: %v", operation, i+1, err)
+	}
+	if out == nil {
+		return
+	}
+	b, err := json.Marshal(got)
+	if err == nil {
+		err = json.Unmarshal(b, out)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+var errDown = errors.New("the network is down")
+
+// Forward implements region.Peers.
+func (w *world) Forward(_ context.Context, addr string, c forward.Call) (*forward.Answer, error) {
+	if w.down.Load() {
+		return nil, errDown
+	}
+	call := &kmsapi.Call{
+		RequestID: c.RequestID, InvocationID: c.Header.Get("X-Invocation"), Forwarded: true,
+		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
+		Raw:    kmsapi.Raw{Header: c.Header, Body: c.Body},
+	}
+	out, err := w.dispatch(w.index(addr), c.Header.Get("X-Operation"), call)
+	a := &forward.Answer{Status: http.StatusOK, Header: http.Header{}}
+	for k, v := range call.Reply {
+		a.Header.Set(k, v)
+	}
+	var fault *kmsapi.Fault
+	switch {
+	case errors.As(err, &fault):
+		a.Status = fault.StatusCode()
+		a.Body, err = json.Marshal(map[string]string{"__type": fault.Code, "message": fault.Message})
+	case err == nil && out != nil:
+		a.Body, err = json.Marshal(out)
+	}
+	return a, err
+}
+
+// Position implements region.Peers.
+func (w *world) Position(ctx context.Context, addr string) (forward.Position, error) {
+	if w.down.Load() {
+		return forward.Position{}, errDown
+	}
+	return w.nodes[w.index(addr)].Position(ctx)
+}
+
+// Clock implements region.Peers.
+func (w *world) Clock(_ context.Context, addr string) (int64, error) {
+	return 0, errDown
+}
+
+// index is the node at an address of the modelled log: n1, n2, n3.
+func (w *world) index(addr string) int { return int(addr[1] - '1') }
+
+// store is the keystore as a Region reads it.
+type store struct{ *keystore.Store }
+
+func (s store) View(f func(rows.Reader)) {
+	v := s.Store.View()
+	defer v.Close()
+	f(v)
+}
+func (s store) Time() int64  { return s.Meta().At }
+func (s store) Life() uint64 { return s.Meta().Life }
+
+// decodeKeyID reads the key id of a CreateKey answer that came as JSON, as the leader's does.
+func decodeKeyID(t testing.TB, v any) string {
+	b, err := json.Marshal(v)
+	var out kmsapi.CreateKeyResponse
+	if err == nil {
+		err = json.Unmarshal(b, &out)
+	}
+	if err != nil || out.KeyMetadata == nil {
+		t.Fatalf("not an answer of CreateKey: %s, %v", b, err)
+	}
+	return *out.KeyMetadata.KeyId
+}

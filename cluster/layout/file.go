@@ -8,10 +8,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"meridian/keyengine/arn"
 )
 
 // maxFile bounds the files of this package in bytes.
@@ -109,12 +110,9 @@ func decode(path string, b []byte, v any) error {
 	return nil
 }
 
-// regionName is what a Region may be called; it is part of paths and host names.
-var regionName = regexp.MustCompile(`^[a-z]{2,6}(-[a-z]{2,12}){1,2}-[0-9]{1,2}$`)
-
-// CheckRegion says what is wrong with the name of a Region.
+// CheckRegion says what is wrong with the name of a Region, which is part of paths and host names.
 func CheckRegion(name string) error {
-	if len(name) > 32 || !regionName.MatchString(name) {
+	if !arn.ValidRegion(name) {
 		return fmt.Errorf("%q is not the name of a Region, such as us-east-1", name)
 	}
 	return nil

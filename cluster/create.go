@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"meridian/cluster/layout"
+	"meridian/keyengine/keyring"
+)
+
+// Defaults of a new cluster.
+const (
+	DefaultPort  = 4566
+	DefaultNodes = 3
+	DefaultHost  = "127.0.0.1"
+)
+
+// DefaultRegions are the Regions of a new cluster.
+func DefaultRegions() []string { return []string{"us-east-1", "eu-west-1", "ap-southeast-2"} }
+
+// Options are what `up` was asked for; zero values: as stored, or the defaults of a new cluster.
+type Options struct {
+	Regions     []string
+	Nodes       int
+	Port        int
+	Consistency string
+}
+
+// Prepare opens the cluster of a folder, adds the Regions that it lacks, or makes a new cluster. It writes nothing
+// before it knows that nothing is in the way.
+func Prepare(dir string, o Options, p Program, note func(string, ...any)) (*Cluster, error) {
+	d, err := absolute(dir)
+	if err != nil {
+		return nil, err
+	}
+	file, err := layout.ReadCluster(d)
+	if errors.Is(err, fs.ErrNotExist) {
+		return create(d, o, p, note)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Dir: d, File: file, Program: p, Note: note}
+	return c, c.accommodate(o)
+}
+
+// create makes the folder of a new cluster beside its place and moves it there when it is complete.
+func create(d layout.Dir, o Options, p Program, note func(string, ...any)) (*Cluster, error) {
+	if entries, err := os.ReadDir(string(d)); err == nil && len(entries) > 0 {
+		return nil, fmt.Errorf("%s is not empty and holds no cluster.json: name another folder with --data; nothing was changed", d)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	file, err := plan(o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Dir: d, File: file, Program: p, Note: note}
+	if err := c.checkPorts(allPorts(file)); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(string(d)), 0o755); err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(string(d)), filepath.Base(string(d))+".new-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(temp)
+	for i := range file.Regions {
+		if err := writeRegion(layout.Dir(temp), file, &file.Regions[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := layout.WriteCluster(layout.Dir(temp), file); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(temp, string(d)); err != nil { // fails if something came there meanwhile
+		return nil, err
+	}
+	note("made a cluster in %s: %s, %d nodes each", d, strings.Join(file.Names(), ", "), len(file.Regions[0].Nodes))
+	return c, nil
+}
+
+// plan lays out a new cluster.
+func plan(o Options) (*layout.Cluster, error) {
+	if len(o.Regions) == 0 {
+		o.Regions = DefaultRegions()
+	}
+	if o.Nodes == 0 {
+		o.Nodes = DefaultNodes
+	}
+	if o.Port == 0 {
+		o.Port = DefaultPort
+	}
+	if o.Nodes < 1 || o.Nodes > layout.MaxNodes {
+		return nil, fmt.Errorf("%w: --nodes %d is not between 1 and %d", ErrUsage, o.Nodes, layout.MaxNodes)
+	}
+	c := &layout.Cluster{
+		Format: layout.Format, ID: uuid.NewString(), Host: DefaultHost, Port: o.Port, Consistency: o.Consistency,
+	}
+	for _, name := range o.Regions {
+		c.Regions = append(c.Regions, planRegion(c, name, o.Nodes))
+	}
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return c, nil
+}
+
+// planRegion lays out the next Region of a cluster.
+func planRegion(c *layout.Cluster, name string, nodes int) layout.Region {
+	i := len(c.Regions) + 1
+	r := layout.Region{Name: name, Port: layout.RegionPort(c.Port, i)}
+	for n := 1; n <= nodes; n++ {
+		port := layout.NodePort(c.Port, i, n)
+		r.Nodes = append(r.Nodes, layout.Node{
+			Name: layout.NodeName(name, n), ID: uuid.NewString(),
+			KMS: c.Addr(port), Internal: c.Addr(port + layout.InternalOffset), NATS: c.Addr(port + layout.NATSOffset),
+		})
+	}
+	return r
+}
+
+// writeRegion makes the key ring of a Region and the folders of its nodes below d, and enters its public keys in r.
+func writeRegion(d layout.Dir, c *layout.Cluster, r *layout.Region) error {
+	ring, err := keyring.New(c.ID, r.Name, rand.Reader)
+	if err != nil {
+		return err
+	}
+	r.SigningKey, r.NKey = ring.Public().Signing, ring.Public().NKey
+	for _, n := range r.Nodes {
+		dir := d.Node(n.Name)
+		if err := os.MkdirAll(string(dir), 0o700); err != nil {
+			return err
+		}
+		root, err := keyring.CreateRoot(dir.RootKey(), rand.Reader)
+		if err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		if err := ring.Save(dir.Keystore(), root, rand.Reader); err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		f := layout.NodeFile{Format: layout.Format, ClusterID: c.ID, Region: r.Name, Name: n.Name, ID: n.ID}
+		if err := layout.WriteFile(dir.NodeFile(), f, 0o644); err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+	}
+	return nil
+}
+
+// accommodate refuses what differs from the stored cluster and adds Regions that are new.
+func (c *Cluster) accommodate(o Options) error {
+	if o.Port != 0 && o.Port != c.File.Port {
+		return fmt.Errorf("%w: the cluster in %s has port %d, not %d", ErrUsage, c.Dir, c.File.Port, o.Port)
+	}
+	if have := len(c.File.Regions[0].Nodes); o.Nodes != 0 && o.Nodes != have {
+		return fmt.Errorf("%w: the cluster in %s has %d nodes in a Region, not %d", ErrUsage, c.Dir, have, o.Nodes)
+	}
+	if o.Consistency != "" && o.Consistency != c.File.Consistency {
+		if c.alive() {
+			return fmt.Errorf("%w: the cluster runs with consistency %q; stop it with `meridian down` to change that", ErrUsage, c.File.Consistency)
+		}
+		c.File.Consistency = o.Consistency
+		if err := layout.WriteCluster(c.Dir, c.File); err != nil {
+			return err
+		}
+	}
+	if len(o.Regions) == 0 {
+		return nil
+	}
+	for _, name := range c.File.Names() {
+		if !slices.Contains(o.Regions, name) {
+			return fmt.Errorf("%w: the cluster in %s has the Region %s, which --regions leaves out; Regions can be added, not removed", ErrUsage, c.Dir, name)
+		}
+	}
+	return c.addRegions(slices.DeleteFunc(slices.Clone(o.Regions), func(name string) bool {
+		_, ok := c.File.Region(name)
+		return ok
+	}))
+}
+
+// addRegions makes Regions in a cluster that does not run: its nodes learn of each other when they start.
+func (c *Cluster) addRegions(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	if c.alive() {
+		return fmt.Errorf("%w: a running cluster cannot get new Regions (%s): stop it with `meridian down`, then repeat this", ErrUsage, strings.Join(names, ", "))
+	}
+	unlock, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	next := *c.File
+	next.Regions = slices.Clone(c.File.Regions)
+	for _, name := range names {
+		next.Regions = append(next.Regions, planRegion(&next, name, len(next.Regions[0].Nodes)))
+	}
+	if err := next.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if err := c.checkPorts(allPorts(&next)); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(string(c.Dir), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	for i := len(c.File.Regions); i < len(next.Regions); i++ {
+		r := &next.Regions[i]
+		if err := writeRegion(layout.Dir(temp), &next, r); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(temp, r.Name), filepath.Join(string(c.Dir), r.Name)); err != nil {
+			return err
+		}
+	}
+	if err := layout.WriteCluster(c.Dir, &next); err != nil {
+		return err
+	}
+	c.File = &next
+	c.Note("added %s", strings.Join(names, ", "))
+	return nil
+}

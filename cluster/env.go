@@ -1,0 +1,48 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Development credentials: root of the account 000000000000. A node refuses them when it listens beyond this machine.
+const (
+	DevAccessKey = "test"
+	DevSecretKey = "test"
+)
+
+// Env returns what lets AWS clients find the cluster through the environment: the front door, which tells Regions by
+// the signature, and the first Region as the default.
+func (c *Cluster) Env() [][2]string {
+	return [][2]string{
+		{"AWS_ENDPOINT_URL_KMS", "http://" + c.File.Addr(c.File.Port)},
+		{"AWS_REGION", c.File.Regions[0].Name},
+		{"AWS_ACCESS_KEY_ID", DevAccessKey},
+		{"AWS_SECRET_ACCESS_KEY", DevSecretKey},
+	}
+}
+
+// Exports is Env as commands of a shell.
+func (c *Cluster) Exports() string {
+	var b strings.Builder
+	for _, v := range c.Env() {
+		fmt.Fprintf(&b, "export %s=%s\n", v[0], v[1])
+	}
+	return b.String()
+}
+
+// AWSConfig returns profiles for the AWS configuration file, one for each Region. Profiles carry credentials because
+// some SDKs, given a profile, ignore those of the environment.
+func (c *Cluster) AWSConfig() string {
+	var b strings.Builder
+	for i, r := range c.File.Regions {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		name := "kms-" + r.Name
+		fmt.Fprintf(&b, "[profile %s]\nregion = %s\nservices = %s\naws_access_key_id = %s\naws_secret_access_key = %s\n\n",
+			name, r.Name, name, DevAccessKey, DevSecretKey)
+		fmt.Fprintf(&b, "[services %s]\nkms =\n  endpoint_url = http://%s\n", name, c.File.Addr(r.Port))
+	}
+	return b.String()
+}

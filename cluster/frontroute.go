@@ -1,0 +1,64 @@
+package cluster
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"meridian/keyengine/kmsapi"
+)
+
+// route finds the Region of a call: that of the port; else the one that the caller signed for; else the one in the
+// host name.
+func (f *FrontDoor) route(r *http.Request, region string) (*pool, *kmsapi.Fault) {
+	if region == "" {
+		region = scopeRegion(r)
+	}
+	if region == "" {
+		region = hostRegion(r.Host)
+	}
+	if region == "" {
+		return nil, kmsapi.Errorf(kmsapi.MissingAuthenticationTokenException,
+			"Missing Authentication Token: the request names no Region, neither by its signature nor by its host; this cluster serves %s.", f.served())
+	}
+	p, ok := f.regions[region]
+	if !ok {
+		return nil, kmsapi.Errorf(kmsapi.InvalidSignatureException,
+			"Credential should be scoped to a valid region, not %q: this cluster serves %s.", clip(region), f.served())
+	}
+	return p, nil
+}
+
+func (f *FrontDoor) served() string { return strings.Join(f.file.Names(), ", ") }
+
+// clip bounds what is repeated of a request.
+func clip(s string) string { return s[:min(len(s), 64)] }
+
+// scopeRegion is the Region in the credential scope of a Signature V4: access key/date/Region/service/aws4_request.
+func scopeRegion(r *http.Request) string {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	if auth, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "); ok {
+		for part := range strings.SplitSeq(auth, ",") {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(part), "Credential="); ok {
+				credential = v
+			}
+		}
+	}
+	parts := strings.Split(credential, "/")
+	if len(parts) < 5 {
+		return ""
+	}
+	return parts[len(parts)-3] // from the end: an access key id is the caller's own invention
+}
+
+// hostRegion is the Region in a host kms.<region>.<anything>.
+func hostRegion(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	parts := strings.Split(strings.ToLower(host), ".")
+	if len(parts) < 3 || parts[0] != "kms" {
+		return ""
+	}
+	return parts[1]
+}

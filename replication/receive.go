@@ -67,7 +67,13 @@ func (s *session) consider(ctx context.Context, src string, kind Kind, raw []byt
 // errMalformed is a body that cannot be decoded, or whose content is impossible.
 var errMalformed = errors.New("malformed")
 
-func isPoison(err error) bool { return errors.Is(err, errMalformed) || errors.Is(err, errForged) }
+// isPoison reports whether a message will never be taken in: it is forged or malformed, in this
+// package's eyes or in the engine's.
+func isPoison(err error) bool {
+	var f *kmsapi.Fault
+	return errors.Is(err, errMalformed) || errors.Is(err, errForged) ||
+		errors.As(err, &f) && f.Code == kmsapi.ValidationException
+}
 
 // read is DecodeBody with a poison's error.
 func read[T any, P body[T]](b []byte) (*T, error) {

@@ -66,6 +66,7 @@ func TestRandomLives(t *testing.T) {
 		w.watch = func(s *site, c keyengine.Command, f keyengine.Facts) { sameTwice(rt, s, c, f) }
 		w.must(rt, "us-east-1", "CreateKey", `{"MultiRegion":true}`)
 		w.must(rt, "us-east-1", "CreateKey", `{}`)
+		w.must(rt, "us-east-1", "CreateAlias", `{"AliasName":"alias/a","TargetKeyId":"$k1"}`)
 		w.must(rt, "us-east-1", "ReplicateKey", `{"KeyId":"$k1","ReplicaRegion":"eu-west-1"}`)
 		for range rapid.IntRange(20, 60).Draw(rt, "steps") {
 			randomStep(rt, w)
@@ -95,11 +96,29 @@ func randomStep(t *rapid.T, w *world) {
 		mustBeFault(t, err)
 	case 2, 3:
 		randomMessage(t, w, site("from"), site("to"))
-	case 4, 5:
+	case 4:
 		w.settle(t)
+	case 5: // what takes several steps that chance alone seldom puts in a row
+		w.settle(t)
+		to := rapid.SampledFrom(w.regions()).Draw(t, "to")
+		for _, at := range w.regions() {
+			_, _, err := w.call(w.sites[at], account, "UpdatePrimaryRegion", w.expand(`{"KeyId":"$k1","PrimaryRegion":"`+to+`"}`))
+			mustBeFault(t, err)
+		}
+	case 6:
+		at := site("ends")
+		_, _, err := w.call(at, account, "ScheduleKeyDeletion", w.expand(`{"KeyId":"$k1","PendingWindowInDays":7}`))
+		mustBeFault(t, err)
+		w.now += 7 * day
+		_, err = w.runDue(at)
+		mustBeFault(t, err)
 	default:
 		op := rapid.SampledFrom(mutations()).Draw(t, "op")
-		_, _, err := w.call(site("at"), account, op, w.expand(randomBody(t, w, op)))
+		at := w.sites["us-east-1"] // where the keys begin; most calls elsewhere find none
+		if rapid.IntRange(0, 2).Draw(t, "elsewhere") == 0 {
+			at = site("at")
+		}
+		_, _, err := w.call(at, account, op, w.expand(randomBody(t, w, op)))
 		mustBeFault(t, err)
 	}
 }

@@ -32,8 +32,7 @@ type Config struct {
 	// come one at a time, in order; none may block.
 	OnApply func(Change)
 	// Fatal ends the process because of a failed read or write, or a record that this build cannot
-	// apply. It should not return; where it does, the call that failed panics, and background work
-	// of the database goes on failing.
+	// apply. It must not return, and may be called from any goroutine.
 	Fatal  func(error)
 	Logger *slog.Logger // nil: silent
 
@@ -54,6 +53,7 @@ type Change struct {
 type Store struct {
 	cfg     Config
 	dir     folder
+	guard   *guard // is cfg.FS
 	cache   *pebble.Cache
 	current atomic.Pointer[generation]
 	meta    atomic.Pointer[Meta]
@@ -73,6 +73,7 @@ func Open(cfg Config) (*Store, error) {
 		s.cache.Unref()
 		return nil, fmt.Errorf("open state: %w", err)
 	}
+	s.guard.armed.Store(true)
 	return s, nil
 }
 
@@ -96,7 +97,10 @@ func newStore(cfg Config) (*Store, error) {
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = 16 << 20
 	}
-	s := &Store{cfg: cfg, dir: folder{cfg.FS, cfg.Dir}, cache: pebble.NewCache(cfg.CacheBytes)}
+	s := &Store{cache: pebble.NewCache(cfg.CacheBytes)}
+	s.guard = &guard{FS: cfg.FS, fatal: func(err error) error { return s.fatal(fmt.Errorf("disk of the state: %w", err)) }}
+	cfg.FS = s.guard
+	s.cfg, s.dir = cfg, folder{cfg.FS, cfg.Dir}
 	s.applied.init()
 	return s, nil
 }
@@ -177,7 +181,7 @@ func (s *Store) Meta() Meta { return *s.meta.Load() }
 // Applied implements eventlog.StateMachine.
 func (s *Store) Applied() eventlog.Position { return s.meta.Load().Position() }
 
-// fail stops the process because of err. It never returns.
+// fail stops the process because of err. It never returns; where Fatal wrongly does, it panics.
 func (s *Store) fail(doing string, err error) {
 	panic(s.fatal(fmt.Errorf("%s: %w", doing, err)))
 }

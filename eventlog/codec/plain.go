@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"meridian/keyengine/family"
 )
 
 // plain turns an event into what json.Marshal shows to people: identifiers and versions as text,
@@ -29,11 +31,14 @@ func plainValue(v reflect.Value) any {
 		}
 		return list
 	}
-	if s, ok := v.Interface().(fmt.Stringer); ok {
-		return s.String()
+	if version, ok := v.Interface().(family.Version); ok {
+		return version.String()
 	}
 	if v.Kind() == reflect.Struct {
 		return fieldsOf(v)
+	}
+	if s, ok := v.Interface().(fmt.Stringer); ok {
+		return s.String()
 	}
 	return v.Interface()
 }

@@ -12,8 +12,8 @@ import (
 
 // How a link behaves in time.
 const (
-	requestTimeout = 5 * time.Second // a record's or a status's way, its log entry there, and back
-	probeTimeout   = 2 * time.Second
+	requestTimeout = 8 * time.Second // a record's or a status's way, its log entry there, and back
+	probeTimeout   = 4 * time.Second
 	probeFirst     = 500 * time.Millisecond // back-off of the probes of a link that is down
 	probeAtMost    = 5 * time.Second
 	keepAlive      = 5 * time.Second // a whole link without news is probed
@@ -285,15 +285,15 @@ func (l *link) probe() {
 	defer l.poke()
 	now := time.Now()
 	l.probing = false
-	l.reached(err)
 	if err != nil {
+		l.down()
 		if !l.up {
 			l.probeDelay = min(2*l.probeDelay, probeAtMost)
 		}
 		l.probeAt = now.Add(jitter(l.probeDelay))
 		return
 	}
-	l.key, l.keyLife = key, life
+	l.key, l.keyLife, l.silent = key, life, 0
 	l.probeDelay, l.probeAt = probeFirst, now.Add(jitter(keepAlive))
 	if !l.up {
 		l.rise(now)

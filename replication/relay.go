@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meridian/keyengine"
+	"meridian/keyengine/family"
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
 )
@@ -125,8 +126,10 @@ func (r *Relay) Changed(refs ...keyengine.Ref) {
 	}
 }
 
-// plan tells each link of the families that concern its Region.
+// plan tells each link of the families that concern its Region, and finishes the births that are
+// only short of their second entry.
 func (s *session) plan() {
+	s.tasks.Go(s.finishAll)
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -141,6 +144,9 @@ func (s *session) plan() {
 				if !ok || !l.Record.Multi {
 					continue
 				}
+				if family.Completable(l) {
+					s.tasks.Go(func() { s.finish(ref) })
+				}
 				for i := range l.Record.Members {
 					region := l.Record.Members[i].Region
 					concerned[region] = append(concerned[region], ref)
@@ -152,6 +158,36 @@ func (s *session) plan() {
 				l.note(refs...)
 			}
 		}
+	}
+}
+
+// finishAll finishes the births that an earlier leader left.
+func (s *session) finishAll() {
+	var refs []keyengine.Ref
+	s.config.Region.View(func(v *keyengine.View) {
+		for ref, l := range v.Families() {
+			if l.Record.Multi && family.Completable(l) {
+				refs = append(refs, ref)
+			}
+		}
+	})
+	s.news.put(refs...)
+}
+
+// finish proposes the second entry of a replica that holds every material already: a leader that
+// was lost between the two entries cannot, and the other Region has nothing more to send.
+func (s *session) finish(ref keyengine.Ref) {
+	unlock, ok := s.lock(s.ctx, ref)
+	if !ok {
+		return
+	}
+	defer unlock()
+	if !family.Completable(s.local(ref)) {
+		return
+	}
+	if err := s.config.Region.Propose(s.ctx, keyengine.FinishCreate{Ref: ref}, nil); err != nil && s.ctx.Err() == nil {
+		s.log.Info("replica not finished", "key", ref.KeyID, "err", err)
+		time.AfterFunc(resendFirst, func() { s.news.put(ref) })
 	}
 }
 

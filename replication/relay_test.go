@@ -147,6 +147,25 @@ func TestRelaysChange(t *testing.T) {
 	}
 }
 
+// TestBirthLeftHalfDone: a leader was lost after every material had arrived, before it could say so.
+func TestBirthLeftHalfDone(t *testing.T) {
+	inWorld(t, whole, func(w *world) {
+		w.sites[east].relay.Stop()
+		w.sites[west].relay.Stop()
+		ref := w.create(east)
+		w.replicate(east, ref, west)
+		rec := w.sites[east].family(ref).Record
+		m, secrets := w.sites[west].material(t, ref)
+		m.ID, secrets[0].ID = rec.Current, rec.Current
+		w.do(west, keyengine.ReceiveRecord{Record: rec, Carried: []keyengine.NewMaterial{m}}, secrets...)
+		if l := w.sites[west].family(ref); l.State != family.Creating || len(l.Held) != 1 {
+			t.Fatalf("west is %v and holds %d", l.State, len(l.Held))
+		}
+		w.lead(w.sites[west])
+		w.within(time.Second, "west is enabled", func() bool { return w.sites[west].family(ref).State == family.Enabled })
+	})
+}
+
 func TestStatusLostWithItsLeader(t *testing.T) {
 	inWorld(t, whole, func(w *world) {
 		ref := w.create(east)

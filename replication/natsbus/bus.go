@@ -18,7 +18,7 @@ import (
 // Limits of a bus.
 const (
 	maxHandling   = 64 // requests that are handled at a time
-	answerTimeout = 2 * time.Second
+	answerTimeout = 4 * time.Second
 )
 
 // Node is a node of another Region.

@@ -16,6 +16,7 @@ import (
 // How a node is dialed.
 const (
 	dialTimeout  = time.Second
+	helloTimeout = 3 * time.Second // of NATS, after the dial: one and a half round trips
 	redialFirst  = 100 * time.Millisecond
 	redialAtMost = time.Second
 )
@@ -167,7 +168,7 @@ func (n *node) dial(done chan struct{}) {
 	conn, err := nats.Connect("nats://"+n.Addr,
 		nats.Name(c.Region), nats.Nkey(c.NKey, c.Sign), nats.SetCustomDialer(dialer{n.bus}),
 		nats.SkipHostLookup(), nats.CustomInboxPrefix(inbox(c.Region)), nats.NoReconnect(), nats.NoEcho(),
-		nats.IgnoreDiscoveredServers(), nats.Timeout(dialTimeout),
+		nats.IgnoreDiscoveredServers(), nats.Timeout(helloTimeout),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
 		nats.ClosedHandler(func(*nats.Conn) { close(closed) }), nats.ErrorHandler(n.bus.logError))
 

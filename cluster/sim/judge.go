@@ -18,6 +18,7 @@ type verdict struct {
 	best    family.Record // the greatest written
 	forced  bool          // an operator promoted a member
 	fenced  [regionCount]bool
+	let     []family.MaterialID // used by one side of a split alone, and deleted there by its callers
 }
 
 type life struct {
@@ -28,7 +29,7 @@ type life struct {
 func (j *judge) reset() {
 	for k := range j.keys {
 		v := &j.keys[k]
-		*v = verdict{written: v.written[:0], used: v.used[:0], dead: v.dead[:0]}
+		*v = verdict{written: v.written[:0], used: v.used[:0], dead: v.dead[:0], let: v.let[:0]}
 	}
 }
 
@@ -187,7 +188,7 @@ func (j *judge) change(w *world, r, k int, before *family.Local, c family.Comman
 		w.fail(CryptoContinuity, "key %d: %s is enabled without its current material", k, name)
 	}
 	j.decrypts(w, r, k)
-	j.kept(w, r, k, before)
+	j.kept(w, r, k, before, c)
 	j.independent(w, r, k, before, c)
 	if w.sampled() {
 		j.numbered(w, r, k, before)
@@ -207,30 +208,45 @@ func (j *judge) onePrimary(w *world, k int) {
 	}
 }
 
-// kept judges materials that a member let go: somebody else must have them.
-func (j *judge) kept(w *world, r, k int, before *family.Local) {
-	l := w.local(r, k)
+// kept judges materials that a member let go: somebody else must have them, unless callers deleted
+// the key. Where both sides of a split act, that ends one side's key and what it alone used.
+func (j *judge) kept(w *world, r, k int, before *family.Local, c family.Command) {
+	v, l := &j.keys[k], w.local(r, k)
 	if len(l.Held) >= len(before.Held) {
 		return
 	}
+	_, deleted := c.(family.Tick)
 	for _, id := range before.Held {
-		if slices.Contains(l.Held, id) || !slices.Contains(j.keys[k].used, id) {
+		if slices.Contains(l.Held, id) || !slices.Contains(v.used, id) || w.someHold(k, id) {
 			continue
 		}
-		if someLive, someHold := w.family(k, id); someLive && !someHold {
+		switch {
+		case deleted && v.split():
+			v.let = append(v.let, id)
+		case w.someLive(k, deleted):
 			w.fail(NoSilentMaterialLoss, "key %d: %s erased %x, the last copy", k, regionNames[r], id[:4])
 		}
 	}
 }
 
-// family reports whether any member lives, and whether any Region holds id.
-func (w *world) family(k int, id family.MaterialID) (someLive, someHold bool) {
+func (w *world) someHold(k int, id family.MaterialID) bool {
 	for q := range w.regions {
-		l := w.local(q, k)
-		someLive = someLive || l.Live()
-		someHold = someHold || slices.Contains(l.Held, id)
+		if slices.Contains(w.local(q, k).Held, id) {
+			return true
+		}
 	}
-	return someLive, someHold
+	return false
+}
+
+// someLive reports whether any member lives. A fenced one does not count where callers deleted the
+// others: it may have been cut off before it had anything, and ends when it hears.
+func (w *world) someLive(k int, deleted bool) bool {
+	for q := range w.regions {
+		if w.local(q, k).Live() && !(deleted && w.judge.keys[k].fenced[q]) {
+			return true
+		}
+	}
+	return false
 }
 
 // independent judges what a message did to a living member's own state.

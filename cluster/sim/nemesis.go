@@ -21,6 +21,8 @@ func (w *world) stepOfFaults() {
 		w.tick()
 	case x < 94:
 		w.outage(w.rng.IntN(regionCount))
+	case x < 95 && w.options.Hostile && w.rng.IntN(8) == 0:
+		w.misjudge(w.rng.IntN(keyCount))
 	case x < 97:
 		a, b := w.rng.IntN(regionCount), w.rng.IntN(regionCount)
 		w.cut[a][b] = !w.cut[a][b]
@@ -97,9 +99,13 @@ func (w *world) command(r int) {
 	case x < 16:
 		w.ask(r, k, "CancelDeletion", family.CancelDeletion{})
 	case x < 17:
-		w.fenceLost(r, k, to)
+		if w.options.Hostile && w.rng.IntN(4) == 0 {
+			w.fenceLost(r, k, to)
+		}
 	case x < 18:
-		w.forcePromote(r, k)
+		if w.options.Hostile && w.rng.IntN(6) == 0 {
+			w.forcePromote(r, k)
+		}
 	default:
 		w.encrypt(r, k)
 	}
@@ -116,18 +122,12 @@ func (w *world) setRotation(r, k int) {
 }
 
 func (w *world) fenceLost(r, k int, to string) {
-	if !w.options.Hostile || w.rng.IntN(4) > 0 {
-		return
-	}
 	if w.ask(r, k, "FenceLost", family.FenceLost{Region: to}) {
 		w.judge.keys[k].fenced[indexOf(to)] = true
 	}
 }
 
 func (w *world) forcePromote(r, k int) {
-	if !w.options.Hostile || w.rng.IntN(6) > 0 {
-		return
-	}
 	old := w.local(r, k).Record.Primary
 	before := w.judge.keys[k]
 	// The exemptions of a forced promotion hold for its own events already.
@@ -136,6 +136,23 @@ func (w *world) forcePromote(r, k int) {
 	}
 	if !w.ask(r, k, "ForcePromote", family.ForcePromote{}) {
 		w.judge.keys[k].forced, w.judge.keys[k].fenced = before.forced, before.fenced
+	}
+}
+
+// misjudge plays the worst that operators can do: two Regions cannot hear each other, and each
+// side takes the other for lost.
+func (w *world) misjudge(k int) {
+	other := w.rng.IntN(regionCount)
+	for r := range w.regions {
+		if r == other || !w.regions[r].up || !w.regions[other].up || !w.isPrimary(r, k) {
+			continue
+		}
+		w.cut[r][other], w.cut[other][r] = true, true
+		w.count("fault: misjudgement")
+		w.tracef("%s and %s take each other for lost", regionNames[r], regionNames[other])
+		w.fenceLost(r, k, regionNames[other])
+		w.forcePromote(other, k)
+		return
 	}
 }
 

@@ -95,7 +95,7 @@ func (w *world) unsettledMember(r, k int, p *family.Local) (Invariant, string) {
 		return NothingStuck, fmt.Sprintf("key %d: %s is %v, updating %v, complete %v", k, name, l.State, l.Updating, l.Complete)
 	}
 	for _, id := range w.judge.keys[k].used {
-		if !slices.Contains(l.Held, id) {
+		if !slices.Contains(l.Held, id) && !slices.Contains(w.judge.keys[k].let, id) {
 			return DecryptAnywhere, fmt.Sprintf("key %d: %s lacks %x after healing", k, name, id[:4])
 		}
 	}

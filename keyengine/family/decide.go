@@ -87,7 +87,7 @@ func haltedAnswer(c Command) error {
 // status goes nowhere, so it is not numbered; giving the role up changes the content, so no two
 // contents ever go out under one number.
 func (d *decision) advanceStatus(before *Local) {
-	if d.l.Record.Primary == d.here.Region {
+	if d.l.Record.Primary == d.here.Region || d.l.Record.Version.IsZero() {
 		return
 	}
 	was := Local{}

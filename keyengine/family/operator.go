@@ -37,7 +37,7 @@ func (d *decision) forcePromote() error {
 		return err
 	}
 	if d.isPrimary() {
-		return refuse(AlreadyExists)
+		return refuse(AlreadyPrimary)
 	}
 	if !d.l.Complete {
 		return &Refusal{Cause: StateCreating, State: d.l.State}

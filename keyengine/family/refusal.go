@@ -24,6 +24,7 @@ const (
 	RotationInProgress                  // a pending material exists
 	StateOrphan                         // fenced out
 	StateHalted                         // halted by an alarm: see Local.Halted
+	AlreadyPrimary                      // ForcePromote of the primary
 )
 
 // Refusal is the error of a caller's command.
@@ -50,6 +51,7 @@ var causeTexts = [...]string{
 	RotationInProgress: "a rotation is in progress",
 	StateOrphan:        "the key was fenced out of its family",
 	StateHalted:        "the key was halted by an alarm",
+	AlreadyPrimary:     "the key is the primary",
 }
 
 func (c Cause) String() string {

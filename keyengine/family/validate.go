@@ -14,6 +14,7 @@ const (
 	MaxHeld      = 2 * MaxMaterials
 	MaxReason    = 1024
 	MaxRegion    = 64
+	MaxCount     = 1 << 31 // of generations, epochs, writes, attempts, materials: none of them wraps around
 )
 
 // Validate reports whether a received record is well-formed. Decide relies on it. Whether its
@@ -23,6 +24,8 @@ func (r *Record) Validate() error {
 	switch {
 	case v.Epoch == 0 || (v.Gen == 0) != (v.GenBy == ""):
 		return fmt.Errorf("record version %v is impossible", v)
+	case max(v.Gen, v.Epoch, v.Seq, r.Attempt) > MaxCount:
+		return fmt.Errorf("record version %v is beyond all bounds", v)
 	case r.Account == "" || r.KeyID == "":
 		return errors.New("record names no key")
 	case len(r.Members) == 0 || len(r.Members) > MaxMembers:
@@ -70,8 +73,8 @@ func (r *Record) validateMembers() error {
 func (r *Record) validateMaterials() error {
 	for i := range r.Materials {
 		m := &r.Materials[i]
-		if m.ID.IsZero() {
-			return errors.New("record has a material without id")
+		if m.ID.IsZero() || m.Number > MaxCount {
+			return errors.New("record has a material without id or number")
 		}
 		if i > 0 && r.Materials[i-1].Number >= m.Number {
 			return errors.New("record's materials are not sorted")

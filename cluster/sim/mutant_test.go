@@ -1,0 +1,66 @@
+//go:build mutants
+
+package sim
+
+import (
+	"testing"
+
+	"meridian/keyengine/family"
+)
+
+const (
+	mutantSeeds   = 20_000
+	harmlessSeeds = 20_000
+)
+
+// TestMutantsDie plants one defect after another. A simulation that does not find them proves
+// nothing when it finds nothing. Run it with -tags mutants; -v prints the list.
+func TestMutantsDie(t *testing.T) {
+	defer family.Plant("")
+	for _, mutant := range []struct {
+		name    family.Mutant
+		hostile bool
+		rare    bool // killed by a directed scenario in package family; the random run need not find it
+	}{
+		{name: family.ActivateEarly},
+		{name: family.NoVerCheck},
+		{name: family.CreateBeforeMats},
+		{name: family.LateRelinquish},
+		{name: family.NoFreeze},
+		{name: family.NoTombstone},
+		{name: family.PendDelIsGone},
+		{name: family.UnfreezeAlone},
+		{name: family.NoAttemptCheck, rare: true},
+		{name: family.NoSalvage, hostile: true},
+		{name: "NoAntiEntropy"},
+	} {
+		t.Run(string(mutant.name), func(t *testing.T) {
+			family.Plant(mutant.name)
+			report := Run(Options{
+				Seeds: mutantSeeds, Hostile: mutant.hostile, Workers: 1, MaxFailures: 1,
+				noAntiEntropy: mutant.name == "NoAntiEntropy",
+			})
+			switch {
+			case len(report.Failures) > 0:
+				f := report.Failures[0]
+				t.Logf("%-16s dies at seed %-6d %s: %s", mutant.name, f.Seed, f.Invariant, f.Detail)
+			case mutant.rare:
+				t.Logf("%-16s survives %d seeds", mutant.name, report.Seeds)
+			default:
+				t.Errorf("%s survives %d seeds", mutant.name, report.Seeds)
+			}
+		})
+	}
+}
+
+// TestHarmlessMutantSurvives holds that NoIncCheck changes nothing one can see: a member made anew
+// cannot be used before it holds all that its record lists. If it dies, that reasoning is wrong.
+func TestHarmlessMutantSurvives(t *testing.T) {
+	defer family.Plant("")
+	family.Plant(family.NoIncCheck)
+	for _, hostile := range []bool{false, true} {
+		for _, f := range Run(Options{Seeds: harmlessSeeds, Hostile: hostile}).Failures {
+			t.Error(f)
+		}
+	}
+}

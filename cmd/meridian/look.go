@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster"
+	"meridian/cluster/control"
+)
+
+func (a *app) status() *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show Regions, nodes and faults",
+		Long:  "Shows Regions, nodes and faults. With --watch it repeats every second; as JSON, one object a line.",
+		Example: `  meridian status
+  meridian status -o json | jq -r '.regions[].leader'`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			if watch {
+				return c.Watch(cmd.Context(), func(s cluster.Status) {
+					if a.json {
+						_ = a.printLine(s)
+						return
+					}
+					_ = a.printStatus(s)
+					fmt.Fprintln(a.out)
+				})
+			}
+			s, err := c.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(s)
+			}
+			return a.printStatus(s)
+		},
+	}
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "repeat every second")
+	return cmd
+}
+
+func (a *app) printStatus(s cluster.Status) error {
+	door := "down"
+	if s.FrontPID != 0 {
+		door = fmt.Sprintf("process %d", s.FrontPID)
+	}
+	fmt.Fprintf(a.out, "cluster %s, front door %s (%s)\n", s.ClusterID, s.Endpoint, door)
+	err := a.table(func(row func(string, ...any)) {
+		row("NODE\tSTATE\tROLE\tREADY\tSEQ\tPROCESS\tENDPOINT")
+		for _, r := range s.Regions {
+			leader := "no leader"
+			if r.Leader != "" {
+				leader = fmt.Sprintf("term %d", r.Term)
+			}
+			row("%s\t\t%s\t\t\t\t%s", r.Region, leader, r.Endpoint)
+			for _, n := range r.Nodes {
+				state := n.State
+				if n.ExitCode != nil {
+					state += fmt.Sprintf(" (%d)", *n.ExitCode)
+				}
+				row("  %s\t%s\t%s\t%s\t%s\t%s\t%s", n.Name, state, orDash(n.Role), yesNo(n.Ready), number(n.Seq), number(uint64(n.PID)), n.Endpoint)
+			}
+		}
+	})
+	for _, r := range s.Faults {
+		fmt.Fprintln(a.out, "fault:", r)
+	}
+	return err
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func number(n uint64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func (a *app) lag() *cobra.Command {
+	var wait bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "lag",
+		Short: "Show how far Regions are behind each other",
+		Long: `Shows for each pair of Regions whether the link is up, how many keys one owes the other, and for how long.
+With --wait-converged it returns when nobody owes anything, or with exit code 3.`,
+		Example: `  meridian lag
+  meridian lag --wait-converged --timeout 30s`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			lags, err := a.askLag(cmd.Context(), c, wait, timeout)
+			return errors.Join(a.printLag(lags), err)
+		},
+	}
+	cmd.Flags().BoolVar(&wait, "wait-converged", false, "wait until nobody owes anything")
+	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
+	return cmd
+}
+
+func (a *app) askLag(ctx context.Context, c *cluster.Cluster, wait bool, timeout time.Duration) ([]control.Lag, error) {
+	if wait {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return c.AwaitConverged(ctx)
+	}
+	lags, silent := c.Lag(ctx)
+	for _, r := range silent {
+		a.note("%s has no leader that answers", r)
+	}
+	if len(silent) > 0 {
+		return lags, fmt.Errorf("%w: not every Region could be asked", cluster.ErrUnknown)
+	}
+	return lags, nil
+}
+
+func (a *app) printLag(lags []control.Lag) error {
+	if a.json {
+		return a.printJSON(append([]control.Lag{}, lags...))
+	}
+	return a.table(func(row func(string, ...any)) {
+		row("FROM\tTO\tLINK\tKEYS OWED\tOLDEST")
+		for _, l := range lags {
+			link, oldest := "down", "-"
+			if l.LinkUp {
+				link = "up"
+			}
+			if l.PendingKeys > 0 {
+				oldest = (time.Duration(l.OldestMillis) * time.Millisecond).String()
+			}
+			row("%s\t%s\t%s\t%d\t%s", l.From, l.To, link, l.PendingKeys, oldest)
+		}
+	})
+}
+
+func (a *app) events() *cobra.Command {
+	var regions []string
+	var q control.EventQuery
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "Show the events of the Regions' logs",
+		Long:  "Shows the events of Regions' logs, merged by their time. With --follow it goes on with those to come, as JSON one object a line.",
+		Example: `  meridian events --region us-east-1
+  meridian events --key mrk-1234abcd12ab34cd56ef1234567890ab --follow -o json`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			all := []control.Event{}
+			err = c.Events(cmd.Context(), regions, q, func(e control.Event) error {
+				switch {
+				case a.json && q.Follow:
+					return a.printLine(e)
+				case a.json:
+					all = append(all, e)
+					return nil
+				}
+				_, err := fmt.Fprintf(a.out, "%s %-15s %6d.%d  %-24s %s %s\n", e.Time, e.Region, e.Seq, e.I, e.Type, orDash(e.Key), e.Data)
+				return err
+			})
+			if err == nil && a.json && !q.Follow {
+				err = a.printJSON(all)
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&regions, "region", nil, "only these Regions")
+	f.StringVar(&q.Key, "key", "", "only this key: its id or ARN")
+	f.Uint64Var(&q.From, "from", 0, "only from this seq on")
+	f.BoolVarP(&q.Follow, "follow", "f", false, "go on with the events to come")
+	return cmd
+}
+
+func (a *app) logs() *cobra.Command {
+	var follow bool
+	var last int
+	cmd := &cobra.Command{
+		Use:   "logs [NODE]",
+		Short: "Show what nodes wrote to their logs",
+		Long:  "Shows what nodes wrote, merged by time: all nodes, or one (us-east-1/2), or those of a Region.",
+		Example: `  meridian logs us-east-1/2
+  meridian logs -f --last 10`,
+		Args:              between(0, 1),
+		ValidArgsFunction: a.targets(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			targets := args
+			if len(args) == 0 {
+				targets = c.File.Names()
+			}
+			var names []string
+			for _, t := range targets {
+				n, err := c.Resolve(cmd.Context(), t)
+				if err != nil {
+					return err
+				}
+				names = append(names, n...)
+			}
+			return c.Logs(cmd.Context(), names, last, follow, a.printLog)
+		},
+	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written from now on")
+	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the last lines of each node (0: all)")
+	return cmd
+}
+
+func (a *app) printLog(l cluster.Line) error {
+	if a.json {
+		return a.printLine(map[string]string{"node": l.Node, "text": l.Text})
+	}
+	_, err := fmt.Fprintf(a.out, "%-18s %s\n", l.Node, l.Text)
+	return err
+}
+
+func (a *app) verify() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Replay every node's log and compare",
+		Long: `Replays the event log of every node from its first record, and compares what it leads to with the state on its disk,
+the hash chain with its links, and the nodes of a Region with each other. Nodes that run make a copy for it.
+Exit code 1: something does not agree; 3: a node could not be read.`,
+		Example: `  meridian verify -o json | jq .ok`,
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			v, err := c.Verify(cmd.Context())
+			if a.json {
+				err = errors.Join(a.printJSON(v), err)
+			} else {
+				err = errors.Join(a.printVerification(v), err)
+			}
+			if err == nil && !v.OK {
+				err = errSaid
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) printVerification(v cluster.Verification) error {
+	return a.table(func(row func(string, ...any)) {
+		row("NODE\tSEQ\tSTATE\tCHAIN\tDIGEST")
+		for _, n := range v.Nodes {
+			state, chain := "good", "good"
+			if len(n.Problems) > 0 || n.Digest != n.Stored {
+				state = "BAD"
+			}
+			if !n.ChainOK {
+				chain = "BROKEN"
+			}
+			row("%s\t%d\t%s\t%s\t%.16s", n.Name, n.Seq, state, chain, n.Digest)
+			for _, p := range n.Problems {
+				row("  %s", p)
+			}
+		}
+	})
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster"
+)
+
+func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.err, nil)) }
+
+func (a *app) node() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:     "node --name NODE",
+		Short:   "Run one node of a cluster",
+		Long:    "Runs one node of a cluster in this process until it is told to end. `meridian up` starts nodes by itself.",
+		Example: `  meridian node --data .meridian --name us-east-1/1`,
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			if _, ok := c.File.Node(name); !ok {
+				return fmt.Errorf("%w: the cluster has no node %q", cluster.ErrUsage, name)
+			}
+			if err := cluster.Claim(c.Dir, name); err != nil {
+				return err
+			}
+			return a.runNode(cmd.Context(), c.Dir, name, a.logger())
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the node's name, such as us-east-1/1 (needed)")
+	return cmd
+}
+
+func (a *app) front() *cobra.Command {
+	return &cobra.Command{
+		Use:     "front",
+		Short:   "Run the front door of a cluster",
+		Long:    "Runs the front door in this process until it is told to end. `meridian up` starts it by itself.",
+		Example: `  meridian front --data .meridian`,
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			if err := cluster.Claim(c.Dir, ""); err != nil {
+				return err
+			}
+			return cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), a.logger()).Run(cmd.Context())
+		},
+	}
+}
+
+func (a *app) supervise() *cobra.Command {
+	return &cobra.Command{
+		Use:   "supervise",
+		Short: "Start what does not run and keep the front door running",
+		Long:  "Starts what does not run and keeps the front door running until it is told to end; then it takes everything down. `meridian up --detach` leaves one behind.",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			log := a.logger()
+			c.Note = func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) }
+			return c.Supervise(cmd.Context())
+		},
+	}
+}

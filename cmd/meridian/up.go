@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster"
+	"meridian/region"
+)
+
+func (a *app) up() *cobra.Command {
+	var o cluster.Options
+	var detach bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start a cluster and wait until every Region answers",
+		Long: `Starts the cluster of --data: on the first time it is made, with its Regions, nodes, ports and keys.
+
+Without --detach it stays, shows what changes, and takes everything down at Ctrl-C. With --detach a supervisor stays
+behind. A cluster that runs already is left as it is, nodes of it that do not run are started. --regions may name
+further Regions while the cluster is down; what else was chosen at first stays.`,
+		Example: `  meridian up
+  meridian up --detach --regions us-east-1,eu-west-1 --nodes 3 --port 4600
+  meridian up --consistency eventual`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := region.ParseConsistency(o.Consistency); err != nil {
+				return fmt.Errorf("%w: %w", cluster.ErrUsage, err)
+			}
+			for flag, zero := range map[string]bool{"port": o.Port == 0, "nodes": o.Nodes == 0, "regions": len(o.Regions) == 0} {
+				if zero && cmd.Flags().Changed(flag) {
+					return fmt.Errorf("%w: --%s is empty", cluster.ErrUsage, flag)
+				}
+			}
+			p, err := cluster.ThisProgram()
+			if err != nil {
+				return err
+			}
+			c, err := cluster.Prepare(a.data, o, p, a.note)
+			if err != nil {
+				return err
+			}
+			if detach || c.Supervised() {
+				return a.upDetached(cmd.Context(), c, timeout)
+			}
+			return a.upHere(cmd.Context(), c, timeout)
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&o.Regions, "regions", nil, "Regions, in the order of their ports (default "+strings.Join(cluster.DefaultRegions(), ",")+")")
+	f.IntVar(&o.Nodes, "nodes", 0, fmt.Sprintf("nodes in each Region (default %d)", cluster.DefaultNodes))
+	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
+	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong")
+	f.BoolVar(&detach, "detach", false, "leave a supervisor behind and return when all is ready")
+	f.DurationVar(&timeout, "timeout", time.Minute, "how long to wait until all is ready")
+	return cmd
+}
+
+// upDetached leaves the cluster to a supervisor of its own.
+func (a *app) upDetached(ctx context.Context, c *cluster.Cluster, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := c.Detach(ctx); err != nil {
+		return err
+	}
+	if err := c.AwaitReady(ctx); err != nil {
+		return err
+	}
+	return a.endpoints(c)
+}
+
+// upHere supervises the cluster in this process until it is told to end.
+func (a *app) upHere(ctx context.Context, c *cluster.Cluster, timeout time.Duration) error {
+	if err := c.ClaimSupervision(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	supervised := make(chan error, 1)
+	go func() {
+		supervised <- c.Supervise(ctx)
+		cancel()
+	}()
+	waiting, stop := context.WithTimeout(ctx, timeout)
+	err := c.AwaitReady(waiting)
+	stop()
+	if err == nil {
+		err = a.endpoints(c)
+	}
+	if err == nil {
+		a.note("running; Ctrl-C takes everything down")
+		err = a.follow(ctx, c)
+	}
+	told := ctx.Err() != nil
+	cancel()
+	if ended := <-supervised; ended != nil || told {
+		return ended // why it ended says more than what that broke off
+	}
+	return err
+}
+
+// follow shows on stderr what changes, until ctx ends.
+func (a *app) follow(ctx context.Context, c *cluster.Cluster) error {
+	said := make(map[string]string)
+	return c.Watch(ctx, func(s cluster.Status) {
+		for _, r := range s.Regions {
+			if now := summary(r); said[r.Region] != now {
+				said[r.Region] = now
+				a.note("%s  %s", time.Now().Format(time.TimeOnly), now)
+			}
+		}
+	})
+}
+
+func summary(r cluster.RegionStatus) string {
+	leader, ready := "no leader", 0
+	if r.Leader != "" {
+		leader = "leader " + r.Leader
+	}
+	var odd []string
+	for _, n := range r.Nodes {
+		if n.Ready {
+			ready++
+		}
+		if n.State != cluster.Running {
+			odd = append(odd, n.Name+" "+n.State)
+		}
+	}
+	text := fmt.Sprintf("%-16s %d of %d ready, %s", r.Region, ready, len(r.Nodes), leader)
+	if len(odd) > 0 {
+		text += ", " + strings.Join(odd, ", ")
+	}
+	return text
+}
+
+// endpoints prints where the cluster is, and what to paste into a shell.
+func (a *app) endpoints(c *cluster.Cluster) error {
+	type endpoint struct {
+		Region   string `json:"region"`
+		Endpoint string `json:"endpoint"`
+	}
+	door := "http://" + c.File.Addr(c.File.Port)
+	var regions []endpoint
+	for _, r := range c.File.Regions {
+		regions = append(regions, endpoint{r.Name, "http://" + c.File.Addr(r.Port)})
+	}
+	if a.json {
+		return a.printJSON(struct {
+			ClusterID string     `json:"clusterId"`
+			Endpoint  string     `json:"endpoint"`
+			Regions   []endpoint `json:"regions"`
+		}{c.File.ID, door, regions})
+	}
+	err := a.table(func(row func(string, ...any)) {
+		row("front door\t%s\t(every Region, told apart by the signature)", door)
+		for _, r := range regions {
+			row("%s\t%s", r.Region, r.Endpoint)
+		}
+	})
+	fmt.Fprintf(a.out, "\n%s", c.Exports())
+	return err
+}
+
+func (a *app) down() *cobra.Command {
+	var purge bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "End every process of the cluster",
+		Long:  "Ends every process of the cluster, with or without a supervisor. The data stays, unless --purge.",
+		Example: `  meridian down
+  meridian down --purge`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ran, err := cluster.Down(cmd.Context(), a.data, a.note)
+			if err == nil && purge {
+				err = cluster.Purge(a.data)
+			}
+			if err != nil {
+				return err
+			}
+			if !ran {
+				a.note("nothing ran")
+			}
+			if purge {
+				a.note("removed %s", a.data)
+			}
+			if a.json {
+				return a.printJSON(map[string]bool{"ran": ran, "purged": purge})
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&purge, "purge", false, "remove the data too")
+	return cmd
+}
+
+func (a *app) envCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "env",
+		Short:   "Print what leads AWS clients of a shell to the cluster",
+		Example: `  eval "$(meridian env)"`,
+		Args:    exactly(0),
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				vars := make(map[string]string)
+				for _, v := range c.Env() {
+					vars[v[0]] = v[1]
+				}
+				return a.printJSON(vars)
+			}
+			_, err = fmt.Fprint(a.out, c.Exports())
+			return err
+		},
+	}
+}
+
+func (a *app) awsConfig() *cobra.Command {
+	return &cobra.Command{
+		Use:   "aws-config",
+		Short: "Print a profile for each Region, for ~/.aws/config",
+		Example: `  meridian aws-config >> ~/.aws/config
+  aws --profile kms-us-east-1 kms list-keys`,
+		Args: exactly(0),
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]string{"config": c.AWSConfig()})
+			}
+			_, err = fmt.Fprint(a.out, c.AWSConfig())
+			return err
+		},
+	}
+}
+
+func (a *app) doctor() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what commonly goes wrong",
+		Long:  "Looks at the folder, the ports, the processes, the environment, the clock and the programs that examples use. Exit code 1 if something cannot work.",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			findings := cluster.Diagnose(cmd.Context(), a.data, a.env)
+			var err error
+			if a.json {
+				err = a.printJSON(findings)
+			} else {
+				err = a.table(func(row func(string, ...any)) {
+					for _, f := range findings {
+						row("%s\t%s\t%s", f.Grade, f.About, f.Says)
+					}
+				})
+			}
+			for _, f := range findings {
+				if f.Grade == cluster.Bad {
+					err = errors.Join(err, errSaid)
+				}
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  exactly(0),
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return a.printJSON(map[string]string{"version": buildVersion()})
+			}
+			_, err := fmt.Fprintln(a.out, "meridian", buildVersion())
+			return err
+		},
+	}
+}

@@ -20,8 +20,7 @@ const (
 type target struct {
 	ref   Ref
 	arn   string
-	place Place
-	key   *Key
+	view  *View
 	local *family.Local
 	other string // the Region that the command names beside the key
 }
@@ -63,11 +62,16 @@ func (v *View) find(ref Ref) (*target, error) {
 	if !ok || !live(local) {
 		return nil, fault(kmsapi.NotFoundException, "Key '%s' does not exist", v.place.keyARN(v.place.Region, ref))
 	}
-	key, _ := load[Key](v.rows, keyRow(ref))
-	if key == nil {
-		panic("keyengine: live family " + ref.String() + " without a key row")
+	return &target{ref: ref, arn: v.place.keyARN(v.place.Region, ref), view: v, local: local}, nil
+}
+
+// key loads what the key has in this Region alone, which using it does not need.
+func (t *target) key() *Key {
+	k, ok := load[Key](t.view.rows, keyRow(t.ref))
+	if !ok {
+		panic("keyengine: live family " + t.ref.String() + " without a key row")
 	}
-	return &target{ref: ref, arn: v.place.keyARN(v.place.Region, ref), place: v.place, key: key, local: local}, nil
+	return k
 }
 
 func (v *View) noAlias(account, name string) error {

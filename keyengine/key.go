@@ -192,7 +192,7 @@ func (c UpdateKeyDescription) decide(d *draft) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text := val(c.Request.Description); text != t.key.Description {
+	if text := val(c.Request.Description); text != t.key().Description {
 		d.emit(DescriptionUpdated{Account: t.ref.Account, KeyID: t.ref.KeyID, Description: text})
 	}
 	return nil, nil

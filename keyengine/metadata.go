@@ -17,10 +17,10 @@ func (v *View) DescribeKey(f Facts, in *kmsapi.DescribeKeyRequest) (*kmsapi.Desc
 
 // metadata is the key as callers see it.
 func (t *target) metadata() *kmsapi.KeyMetadata {
-	m := sharedMetadata(t.place, t.place.Region, t.ref, &t.local.Record)
-	state := shown(t.local)
-	m.CreationDate = timestamp(t.key.CreatedAt)
-	m.Description = new(t.key.Description)
+	m := sharedMetadata(t.view.place, t.view.place.Region, t.ref, &t.local.Record)
+	state, key := shown(t.local), t.key()
+	m.CreationDate = timestamp(key.CreatedAt)
+	m.Description = new(key.Description)
 	m.Enabled = new(state == stateEnabled)
 	m.KeyState = new(kmsapi.KeyState(state))
 	switch t.local.State {

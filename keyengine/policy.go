@@ -26,7 +26,7 @@ func (c PutKeyPolicy) decide(d *draft) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text != t.key.Policy {
+	if text != t.key().Policy {
 		d.emit(PolicyPut{Account: t.ref.Account, KeyID: t.ref.KeyID, Policy: text})
 	}
 	return nil, nil
@@ -57,7 +57,7 @@ func (v *View) GetKeyPolicy(f Facts, in *kmsapi.GetKeyPolicyRequest) (*kmsapi.Ge
 	if in.PolicyName != nil && *in.PolicyName != policyName {
 		return nil, fault(kmsapi.NotFoundException, "No such policy exists")
 	}
-	return &kmsapi.GetKeyPolicyResponse{Policy: new(t.key.Policy), PolicyName: new(policyName)}, nil
+	return &kmsapi.GetKeyPolicyResponse{Policy: new(t.key().Policy), PolicyName: new(policyName)}, nil
 }
 
 // ListKeyPolicies answers the operation: every key has one policy.

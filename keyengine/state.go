@@ -114,9 +114,9 @@ func (t *target) refused(r *family.Refusal) error {
 	where, state := t.arn, r.State.String()
 	switch {
 	case r.Region != "":
-		where = t.place.keyARN(r.Region, t.ref)
+		where = t.view.place.keyARN(r.Region, t.ref)
 	case t.other != "":
-		where = t.place.keyARN(t.other, t.ref)
+		where = t.view.place.keyARN(t.other, t.ref)
 	}
 	switch r.Cause {
 	case family.NotFound:

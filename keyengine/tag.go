@@ -26,7 +26,8 @@ func (c TagResource) decide(d *draft) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.setTags(t, mergeTags(t.key.Tags, given))
+	tags := t.key().Tags
+	return nil, d.setTags(t, tags, mergeTags(tags, given))
 }
 
 // UntagResource removes tags. Keys that are not there are passed over.
@@ -40,19 +41,20 @@ func (c UntagResource) decide(d *draft) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest := slices.DeleteFunc(slices.Clone(t.key.Tags), func(tag family.Tag) bool {
+	tags := t.key().Tags
+	rest := slices.DeleteFunc(slices.Clone(tags), func(tag family.Tag) bool {
 		return slices.Contains(c.Request.TagKeys, tag.Key)
 	})
-	return nil, d.setTags(t, rest)
+	return nil, d.setTags(t, tags, rest)
 }
 
 // setTags emits a change of tags, if it is one.
-func (d *draft) setTags(t *target, tags []family.Tag) error {
-	if len(tags) > MaxTagsPerKey {
+func (d *draft) setTags(t *target, before, after []family.Tag) error {
+	if len(after) > MaxTagsPerKey {
 		return tooManyTags()
 	}
-	if !slices.Equal(tags, t.key.Tags) {
-		d.emit(TagsChanged{Account: t.ref.Account, KeyID: t.ref.KeyID, Tags: tags})
+	if !slices.Equal(before, after) {
+		d.emit(TagsChanged{Account: t.ref.Account, KeyID: t.ref.KeyID, Tags: after})
 	}
 	return nil
 }
@@ -118,7 +120,7 @@ func (v *View) ListResourceTags(f Facts, in *kmsapi.ListResourceTagsRequest) (*k
 	if err != nil {
 		return nil, err
 	}
-	tags, truncated, next, err := pageOf(t.key.Tags, func(t family.Tag) string { return t.Key },
+	tags, truncated, next, err := pageOf(t.key().Tags, func(t family.Tag) string { return t.Key },
 		"ListResourceTags", t.ref.String(), in.Limit, in.Marker, bounds{normal: 50, most: 50})
 	if err != nil {
 		return nil, err

@@ -58,3 +58,6 @@ func (l *Log) barrier(term uint64) bool {
 	err := l.await(l.ctx, func() raft.Future { return l.raft.Barrier(enqueueTimeout) })
 	return err == nil && l.raft.CurrentTerm() == term
 }
+
+// Term is the newest term that this node knows of.
+func (l *Log) Term() uint64 { return l.raft.CurrentTerm() }

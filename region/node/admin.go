@@ -55,7 +55,7 @@ func (n *Node) Status() control.Status {
 	c, meta, lead := &n.config, n.store.Meta(), n.log.Leadership()
 	s := control.Status{
 		ClusterID: c.Cluster.ID, Region: c.Region.Name, Name: c.Node.Name, ID: c.Node.ID, PID: os.Getpid(), Version: c.Version,
-		Role: control.Follower, Term: meta.Term, Ready: n.ready(),
+		Role: control.Follower, Term: n.log.Term(), Ready: n.ready(),
 		Seq: meta.Seq, Digest: hex.EncodeToString(meta.Digest[:]), Chain: hex.EncodeToString(meta.Chain[:]), Life: meta.Life,
 		Endpoint: "http://" + c.Node.KMS, FaultVersion: c.Faults.Version(), StartedAt: n.started.UnixMilli(),
 	}

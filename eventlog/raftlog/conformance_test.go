@@ -28,6 +28,7 @@ type options struct {
 	snapshots   raftlog.Snapshots
 	bootstrap   []raftlog.Member
 	join        bool
+	latency     func() time.Duration
 }
 
 func members(n int) (list []raftlog.Member) {
@@ -89,7 +90,7 @@ type cluster struct {
 }
 
 func newCluster(t testing.TB, o options) *cluster {
-	c := &cluster{t: t, net: logtest.NewNetwork()}
+	c := &cluster{t: t, net: logtest.NewNetwork(o.latency)}
 	o.bootstrap = members(3)
 	for _, m := range o.bootstrap {
 		s, err := start(c.net, m.Addr, vfs.NewCrashableMem(), o)

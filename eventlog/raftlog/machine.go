@@ -49,11 +49,8 @@ func (m machine) Snapshot() (raft.FSMSnapshot, error) {
 	return frozen{s}, nil
 }
 
-// Restore implements raft.FSM.
-func (m machine) Restore(r io.ReadCloser) error {
-	defer r.Close() // read only
-	return m.sm.Restore(r)
-}
+// Restore implements raft.FSM. Raft closes r itself.
+func (m machine) Restore(r io.ReadCloser) error { return m.sm.Restore(r) }
 
 // frozen is raft.FSMSnapshot over a snapshot.
 type frozen struct{ eventlog.Snapshot }

@@ -106,6 +106,9 @@ func (s *stores) prepare(cfg *Config) error {
 // identify refuses a log of a newer format or of another server.
 func (s *stores) identify(cfg *Config) error {
 	format, err := s.guard.GetUint64(formatKey)
+	if err != nil && absent(err) { // snapshots alone are left: its vote is forgotten
+		return fmt.Errorf("%w: it has no mark of its format", ErrLostDisk)
+	}
 	if err != nil {
 		return fmt.Errorf("format of the log: %w", err)
 	}

@@ -50,28 +50,31 @@ func (c *Clock) Sample(readings []int64) {
 	c.base, c.sampled = median, c.wall()
 }
 
-// keep samples the clock from a quorum at once and every clockEvery until ctx ends. ask returns the
-// wall clocks of the other nodes that answered; quorum is how many readings, this node's included,
-// make a sample.
-func (c *Clock) keep(ctx context.Context, ask func(context.Context) []int64, quorum int, log *slog.Logger) {
-	sample := func() {
-		asking, cancel := context.WithTimeout(ctx, clockTimeout)
-		defer cancel()
-		readings := append(ask(asking), c.wall().UnixMilli())
-		if len(readings) < quorum {
-			log.Debug("clock not sampled: too few nodes answered", "readings", len(readings), "quorum", quorum)
-			return
-		}
-		c.Sample(readings)
+// sample reads the clocks of a quorum once; false: too few nodes answered. ask returns the wall clocks
+// of the other nodes that answered; quorum is how many readings, this node's included, make a sample.
+func (c *Clock) sample(ctx context.Context, ask func(context.Context) []int64, quorum int) bool {
+	ctx, cancel := context.WithTimeout(ctx, clockTimeout)
+	defer cancel()
+	readings := append(ask(ctx), c.wall().UnixMilli())
+	if len(readings) < quorum {
+		return false
 	}
+	c.Sample(readings)
+	return true
+}
+
+// keep samples the clock every clockEvery until ctx ends.
+func (c *Clock) keep(ctx context.Context, sample func() bool, log *slog.Logger) {
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()
 	for {
-		sample()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if !sample() {
+			log.Debug("clock not sampled: too few nodes answered")
 		}
 	}
 }

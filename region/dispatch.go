@@ -203,10 +203,13 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 			call.Set(h, v)
 		}
 	}
-	if answer.Status == http.StatusOK {
-		return json.RawMessage(answer.Body), nil, true
+	switch {
+	case answer.Status != http.StatusOK:
+		return nil, parseFault(answer), true
+	case len(answer.Body) == 0: // an operation without output
+		return nil, nil, true
 	}
-	return nil, parseFault(answer), true
+	return json.RawMessage(answer.Body), nil, true
 }
 
 // notLeader is how a node that does not lead, or cannot tell what became of a command, answers a

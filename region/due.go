@@ -60,7 +60,8 @@ func (r *Region) runDue(ctx context.Context, ref keyengine.Ref, now int64) error
 	}
 	command := keyengine.RunDue{Ref: ref}
 	var secrets []eventlog.Secret
-	if l, ok := r.view().Family(ref); ok && l.Record.Rotation.Enabled && l.Record.Rotation.NextAt <= now {
+	if view := r.view(); view.RotationDue(ref, now) {
+		l, _ := view.Family(ref)
 		material, secret, err := r.newMaterial(p, ref, l.Record.Spec)
 		if err != nil {
 			return err

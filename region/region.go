@@ -183,13 +183,19 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 	p.leaf.Store(r.view().NextLeaf())
 	r.proposer.Store(p)
 	var wg sync.WaitGroup
+	sample := func() bool { return r.clock.sample(ctx, r.otherClocks, r.Nodes/2+1) }
 	wg.Go(func() {
+		// Nothing is decided by this node's clock alone: it may be an hour off, and keys would be
+		// deleted early.
+		for !sample() && ctx.Err() == nil {
+			pause(ctx, leaderPause)
+		}
+		wg.Go(func() { r.clock.keep(ctx, sample, r.Logger) })
 		p.run(ctx)
 		for ctx.Err() == nil { // the outcome of a record is unknown: let another node, or another term, find out
 			r.stepDown(ctx)
 		}
 	})
-	wg.Go(func() { r.clock.keep(ctx, r.otherClocks, r.Nodes/2+1, r.Logger) })
 	wg.Go(func() { r.executeDue(ctx) })
 	if r.relay != nil {
 		if err := r.relay.Start(term); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"meridian/eventlog/memlog"
 	"meridian/keyengine/kmsapi"
@@ -31,6 +32,17 @@ func TestAFollowerHandsWritesToTheLeader(t *testing.T) {
 	w.do(1, "DescribeKey", fmt.Sprintf(`{"KeyId":%q}`, *created.KeyMetadata.KeyId), &described)
 	if got := *described.KeyMetadata.Description; got != "made through a follower" {
 		t.Errorf("description is %q", got)
+	}
+}
+
+func TestAForwardedCallWithoutOutputHasNone(t *testing.T) {
+	w := newWorld(t)
+	w.lead(0)
+	var created kmsapi.CreateKeyResponse
+	w.do(0, "CreateKey", `{}`, &created)
+	out, _, err := w.call(1, "DisableKey", "", fmt.Sprintf(`{"KeyId":%q}`, *created.KeyMetadata.KeyId))
+	if out != nil || err != nil {
+		t.Errorf("DisableKey through a follower: %v, %v", out, err)
 	}
 }
 
@@ -201,6 +213,20 @@ func TestNobodyLeads(t *testing.T) {
 	w.group.Depose()
 	if _, _, err := w.call(0, "CreateKey", "", `{}`); code(err) != kmsapi.KMSInternalException {
 		t.Errorf("without a leader: %v", err)
+	}
+}
+
+// A leader whose clock is an hour off dates nothing by it, from its first decision on.
+func TestOneWrongClockMovesNothing(t *testing.T) {
+	for _, off := range []time.Duration{time.Hour, -time.Hour} {
+		w := newWorld(t, off)
+		w.lead(0)
+		var created kmsapi.CreateKeyResponse
+		w.do(0, "CreateKey", `{}`, &created)
+		at := time.UnixMilli(int64(*created.KeyMetadata.CreationDate))
+		if d := time.Since(at).Abs(); d > time.Minute {
+			t.Errorf("leader is %v off: the key's creation date is %v off", off, d)
+		}
 	}
 }
 

@@ -36,12 +36,18 @@ type world struct {
 	nodes []*region.Region
 	down  atomic.Bool // calls between nodes fail
 	calls atomic.Int64
+	skew  [3]time.Duration // of the nodes' wall clocks
+}
+
+func (w *world) wall(i int) func() time.Time {
+	return func() time.Time { return time.Now().Add(w.skew[i]) }
 }
 
 var place = keyengine.Place{Partition: "aws", Region: "us-east-1"}
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, skew ...time.Duration) *world {
 	w := &world{t: t}
+	copy(w.skew[:], skew)
 	ring, err := keyring.New("cluster", place.Region, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +74,9 @@ func newWorld(t testing.TB) *world {
 	w.group = memlog.New(machines...)
 	for i := range 3 {
 		r := region.New(region.Config{
-			Place: place, Regions: []string{place.Region}, Node: fmt.Sprintf("us-east-1/%d", i+1), Nodes: 3,
+			Place: place, Regions: []string{place.Region}, Node: fmt.Sprintf("us-east-1/%d", i+1), Nodes: 3, OtherNodes: others(i),
 			Store: store{stores[i]}, Log: w.group.Node(i), Ring: ring, Peers: w,
-			Primitives: primitive.NewSet(aesgcm.Provider{}), Random: rand.Reader, Wall: time.Now,
+			Primitives: primitive.NewSet(aesgcm.Provider{}), Random: rand.Reader, Wall: w.wall(i),
 			Logger: slog.New(slog.DiscardHandler),
 		})
 		behind[i].Store(r)
@@ -78,6 +84,16 @@ func newWorld(t testing.TB) *world {
 		w.nodes = append(w.nodes, r)
 	}
 	return w
+}
+
+// others are the addresses of the nodes that are not node i.
+func others(i int) (addrs []string) {
+	for j, addr := range []string{"n1", "n2", "n3"} {
+		if j != i {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
 }
 
 // lead has node i lead, and waits until every node that can hear it is ready.
@@ -194,7 +210,10 @@ func (w *world) Position(ctx context.Context, addr string) (forward.Position, er
 
 // Clock implements region.Peers.
 func (w *world) Clock(_ context.Context, addr string) (int64, error) {
-	return 0, errDown
+	if w.down.Load() {
+		return 0, errDown
+	}
+	return w.nodes[w.index(addr)].WallClock(), nil
 }
 
 // index is the node at an address of the modelled log: n1, n2, n3.

@@ -124,6 +124,28 @@ func TestHandOffAcrossACut(t *testing.T) {
 	})
 }
 
+// TestOfferComesByAThirdRegion: the Region that gave the role up cannot reach the one that shall have
+// it, but a third can reach both.
+func TestOfferComesByAThirdRegion(t *testing.T) {
+	inWorld(t, whole, func(w *world) {
+		ref := w.create(east)
+		w.replicate(east, ref, west, south)
+		w.within(time.Second, "converged", func() bool { return w.converged(ref, east, west, south) && w.idle() })
+		w.handOff(east, ref, west)
+		w.within(time.Second, "east has given the role up", func() bool { return w.sites[east].family(ref).Record.Primary == west })
+		w.network.Cut(east, west, true)
+		w.network.Cut(west, east, true)
+		w.network.Wipe()
+		w.within(3*time.Minute, "west is primary, and south knows", func() bool {
+			l := w.sites[west].family(ref)
+			return l.Record.Primary == west && l.Record.Version == w.sites[south].family(ref).Record.Version
+		})
+		w.network.Cut(east, west, false)
+		w.network.Cut(west, east, false)
+		w.within(10*time.Second, "everybody knows", func() bool { return w.converged(ref, east, west, south) })
+	})
+}
+
 // TestRelaysChange stops and starts leaders' relays, with new memories, at every moment of a
 // replica's birth.
 func TestRelaysChange(t *testing.T) {
@@ -347,6 +369,14 @@ func TestLogThatIsAway(t *testing.T) {
 		}
 		w.sites[west].set(func(s *site) { s.proposeErr = nil })
 		w.within(31*time.Second, "converged", func() bool { return w.converged(ref, east, west) })
+
+		time.Sleep(time.Minute) // quiet again; then away for a moment, long before the next comparison
+		w.sites[west].set(func(s *site) { s.proposeErr = context.DeadlineExceeded })
+		again := w.create(east)
+		w.replicate(east, again, west)
+		time.Sleep(2 * time.Second)
+		w.sites[west].set(func(s *site) { s.proposeErr = nil })
+		w.within(4*time.Second, "the next one too", func() bool { return w.converged(again, east, west) })
 		if n := len(w.sites[west].relay.Poison()); n > 0 {
 			t.Errorf("%d messages are called poison", n)
 		}

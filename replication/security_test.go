@@ -255,6 +255,32 @@ func TestForgeries(t *testing.T) {
 	})
 }
 
+// TestStatusInAnothersName: a Region speaks for its own member alone.
+func TestStatusInAnothersName(t *testing.T) {
+	inWorld(t, whole, func(w *world) {
+		ref := w.create(east)
+		w.replicate(east, ref, west, south)
+		w.within(time.Second, "converged", func() bool { return w.converged(ref, east, west, south) && w.idle() })
+		before := w.sites[east].dump()
+		status := family.StatusOf(south, w.sites[south].family(ref))
+		status.SV, status.State, status.Held = status.SV+1, family.Deleted, nil
+		body := &replication.StatusBody{Partition: "aws", Account: ref.Account, KeyID: ref.KeyID, Status: status}
+		e := &replication.Envelope{Version: 1, ClusterID: cluster, Src: west, SrcLife: 1, Dst: east, Kind: replication.KindStatus, Body: canonical.Marshal(body)}
+		e.Signature = w.sites[west].ring.Sign("meridian/envelope/1", canonical.Marshal([]any{e.Version, e.ClusterID, e.Src, e.SrcLife, e.Dst, e.Kind, e.Body, nil}))
+		raw, err := w.sites[west].bus.Request(context.Background(), east, replication.KindStatus, replication.EncodeEnvelope(e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := replication.DecodeBody[replication.AnswerBody](decode(t, raw).Body)
+		if err != nil || a.Code != replication.CodeRefused {
+			t.Errorf("answered %+v, %v", a, err)
+		}
+		if w.sites[east].dump() != before {
+			t.Error("west has spoken for south")
+		}
+	})
+}
+
 func recordsTo(tap *wire, dst string) (out []sent) {
 	for _, p := range tap.all() {
 		if p.dst == dst && p.kind == replication.KindRecord {
@@ -394,6 +420,12 @@ func TestReseal(t *testing.T) {
 			t.Error("the old key opened")
 		}
 		w.sameSecrets(ref, east, west)
+		next, before := w.create(east), w.sites[west].relay.Stats().Resealed
+		w.replicate(east, next, west)
+		w.within(time.Second, "the next one too", func() bool { return w.converged(next, east, west) })
+		if after := w.sites[west].relay.Stats().Resealed; after != before {
+			t.Error("the new key was not remembered")
+		}
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestRetriesMakeOneKey repeats a CreateKey under one invocation id, at every entry to the Region.
+// TestRetriesMakeOneKey repeats a call under one invocation id, at every entry to the Region.
 func TestRetriesMakeOneKey(t *testing.T) {
 	c := shared(t)
 	body := fmt.Sprintf(`{"Description":%q}`, unique("retried"))
@@ -34,13 +34,29 @@ func TestRetriesMakeOneKey(t *testing.T) {
 	if other := made(c.endpoint(east), uuid.NewString()); other == first {
 		t.Error("another invocation got the key of the first")
 	}
+
+	// The same for an operation without output: a repeat succeeds again, it is not refused for what it did itself.
+	alias := call{target: "TrentService.CreateAlias", invocation: uuid.NewString()}
+	alias.body = fmt.Sprintf(`{"AliasName":"alias/retried-%s","TargetKeyId":%q}`, alias.invocation, first)
+	for _, alias.address = range []string{c.endpoint(east), c.node(east, 1), c.node(east, 2), c.node(east, 3)} {
+		if a := alias.send(t); a.status != http.StatusOK || a.body != nil {
+			t.Errorf("CreateAlias, repeated at %s: %+v", alias.address, a)
+		}
+	}
+	alias.invocation = uuid.NewString()
+	if a := alias.send(t); a.code != "AlreadyExistsException" {
+		t.Errorf("another CreateAlias of the same name: %+v", a)
+	}
 }
 
 // TestBadInput sends what no client should: each gets a clear refusal, and no process minds.
 func TestBadInput(t *testing.T) {
 	c := shared(t)
 	pids := c.pids(t)
-	const list = "TrentService.ListKeys"
+	const (
+		list = "TrentService.ListKeys"
+		half = "AWS4-HMAC-SHA256 Credential=test"
+	)
 	for _, x := range []struct {
 		name   string
 		call   call
@@ -60,7 +76,8 @@ func TestBadInput(t *testing.T) {
 		{"not in the enum", call{target: "TrentService.CreateKey", body: `{"KeySpec":"AES_999"}`}, 400, "ValidationException", "keySpec"},
 		{"required but missing", call{target: "TrentService.DescribeKey", body: `{}`}, 400, "ValidationException", "keyId"},
 		{"no signature", call{target: list, body: "{}", unsigned: true}, 400, "MissingAuthenticationTokenException", ""},
-		{"half a signature", call{target: list, body: "{}", change: setHeader("Authorization", "AWS4-HMAC-SHA256 Credential=test")}, 400, "IncompleteSignatureException", ""},
+		{"half a signature", call{address: c.endpoint(east), target: list, body: "{}", change: setHeader("Authorization", half)}, 400, "IncompleteSignatureException", ""},
+		{"half a signature at the front door", call{address: c.door(), target: list, body: "{}", change: setHeader("Authorization", half)}, 400, "", east},
 		{"wrong secret", call{target: list, body: "{}", secret: "tset"}, 400, "InvalidSignatureException", ""},
 		{"changed after signing", call{target: list, body: "{}", change: setHeader("X-Amz-Target", "TrentService.CreateKey")}, 400, "InvalidSignatureException", ""},
 		{"signed for another service", call{target: list, body: "{}", service: "sqs"}, 400, "InvalidSignatureException", "kms"},

@@ -37,14 +37,14 @@ func timeIsPure() []string {
 }
 
 // EngineIsPure is the rule of floor 0: the same input gives the same output, on every node, for ever. Test files,
-// test suites (packages whose name ends in "test") and planted faults (files behind the tag mutants) are free.
+// test suites and planted faults (files behind the tag mutants) are free.
 func EngineIsPure(t *Tree) []string {
 	floors, banned, fine := Floors(), impure(), timeIsPure()
 	prefixes := slices.Sorted(maps.Keys(banned))
 	var broken []string
 	for _, p := range t.Packages {
 		floor, ok := floorOf(floors, p.Folder)
-		if !ok || floor.Number != 0 || strings.HasSuffix(p.Folder, "test") {
+		if !ok || floor.Number != 0 || p.suite() {
 			continue
 		}
 		for _, s := range p.Sources {
@@ -104,12 +104,16 @@ func NoInit(t *Tree) []string {
 	return broken
 }
 
-// TestsDoNotSleep is the rule against tests that hope. In a testing/synctest bubble a sleep is exact and free.
+// TestsDoNotSleep is the rule against tests that hope. In a testing/synctest bubble a sleep is exact and free, so
+// packages whose tests run in bubbles may.
 func TestsDoNotSleep(t *Tree) []string {
 	var broken []string
 	for _, p := range t.Packages {
+		if slices.ContainsFunc(p.Sources, (*Source).inBubbles) {
+			continue
+		}
 		for _, s := range p.Sources {
-			if !s.Test || s.importsPath("testing/synctest") {
+			if !s.Test {
 				continue
 			}
 			for name, n := range s.calls("time") {
@@ -122,9 +126,10 @@ func TestsDoNotSleep(t *Tree) []string {
 	return broken
 }
 
-func (s *Source) importsPath(want string) bool {
+// inBubbles says whether a test file runs tests in a testing/synctest bubble.
+func (s *Source) inBubbles() bool {
 	for path := range s.imports() {
-		if path == want {
+		if s.Test && path == "testing/synctest" {
 			return true
 		}
 	}

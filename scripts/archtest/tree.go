@@ -112,6 +112,9 @@ func (s *Source) behind(tag string) bool {
 	return false
 }
 
+// suite says whether the package helps tests of other packages, and is in no program.
+func (p *Package) suite() bool { return strings.HasSuffix(p.Folder, "test") }
+
 // Imports yields the import paths of the package without its tests, and where they are.
 func (p *Package) Imports() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {

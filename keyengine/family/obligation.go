@@ -27,7 +27,7 @@ func Obligations(region string, l *Local) []Obligation {
 		return nil
 	}
 	if l.Record.Primary != region {
-		return memberObligations(region, l)
+		return memberObligations(l)
 	}
 	if l.Orphan {
 		return nil
@@ -52,15 +52,17 @@ func owesRecord(l *Local, m *Member) bool {
 		!holdsAll(s.Held, l.Record.Materials) && l.Record.Origin != "EXTERNAL"
 }
 
-func memberObligations(region string, l *Local) []Obligation {
-	to := l.Record.Primary
-	switch {
-	case l.Updating && l.Ready == 0 && l.Record.Writer == region: // R5: the offer of the role
-		return []Obligation{{To: to, What: SendRecord}}
-	case len(l.Held) > 0 && !listsAll(l.Record.Materials, l.Held): // R11: to be salvaged
-		return []Obligation{{To: to, What: SendStatus}}
+// memberObligations are those of a member that is not primary. The offer of the role (R5) is owed by
+// the old primary and by whoever else has it: the old primary may be lost.
+func memberObligations(l *Local) []Obligation {
+	var out []Obligation
+	if l.Record.Writer != l.Record.Primary {
+		out = append(out, Obligation{To: l.Record.Primary, What: SendRecord})
 	}
-	return nil
+	if len(l.Held) > 0 && !listsAll(l.Record.Materials, l.Held) { // R11: to be salvaged
+		out = append(out, Obligation{To: l.Record.Primary, What: SendStatus})
+	}
+	return out
 }
 
 // StatusOf returns what the member of region says about itself.

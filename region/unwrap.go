@@ -21,22 +21,28 @@ var errNoMaterial = errors.New("no such key material")
 // materialCache holds unwrapped materials of keys in use. Whatever changes a key empties it of that
 // key's materials and clears their bytes.
 type materialCache struct {
-	mu    sync.Mutex
-	count int
-	keys  map[keyengine.Ref]map[family.MaterialID]primitive.Material
+	mu      sync.Mutex
+	count   int
+	dropped uint64 // how often something was dropped
+	keys    map[keyengine.Ref]map[family.MaterialID]primitive.Material
 }
 
-func (c *materialCache) get(ref keyengine.Ref, id family.MaterialID) (primitive.Material, bool) {
+// get returns a material that is kept, and what put needs to keep one that was read after get.
+func (c *materialCache) get(ref keyengine.Ref, id family.MaterialID) (m primitive.Material, ok bool, asOf uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m, ok := c.keys[ref][id]
-	return m, ok
+	m, ok = c.keys[ref][id]
+	return m, ok, c.dropped
 }
 
-// put keeps m, unless another call was faster; it returns the one that is kept.
-func (c *materialCache) put(ref keyengine.Ref, id family.MaterialID, m primitive.Material) primitive.Material {
+// put keeps m, unless another call was faster, or something was dropped since asOf: it may have been
+// this. It returns the material to use.
+func (c *materialCache) put(ref keyengine.Ref, id family.MaterialID, m primitive.Material, asOf uint64) primitive.Material {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.dropped != asOf {
+		return m
+	}
 	if kept, ok := c.keys[ref][id]; ok {
 		m.Destroy()
 		return kept
@@ -59,6 +65,7 @@ func (c *materialCache) put(ref keyengine.Ref, id family.MaterialID, m primitive
 func (c *materialCache) drop(ref keyengine.Ref) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dropped++
 	c.forget(ref)
 }
 
@@ -92,6 +99,7 @@ func (r *Region) Changed(keys [][]byte, all bool) {
 func (c *materialCache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dropped++
 	for ref := range c.keys {
 		c.forget(ref)
 	}
@@ -118,7 +126,8 @@ func (r *Region) encrypter(ref keyengine.Ref, spec string, id family.MaterialID,
 
 // material returns an unwrapped material of a key.
 func (r *Region) material(ref keyengine.Ref, spec string, id family.MaterialID) (primitive.Material, error) {
-	if m, ok := r.materials.get(ref, id); ok {
+	m, ok, asOf := r.materials.get(ref, id)
+	if ok {
 		return m, nil
 	}
 	leaf, wrapped, ok := r.view().Secret(id)
@@ -129,5 +138,5 @@ func (r *Region) material(ref keyengine.Ref, spec string, id family.MaterialID) 
 	if err != nil {
 		return primitive.Material{}, fmt.Errorf("unwrap material of key %s: %w", strings.TrimSpace(ref.KeyID), err)
 	}
-	return r.materials.put(ref, id, m), nil
+	return r.materials.put(ref, id, m, asOf), nil
 }

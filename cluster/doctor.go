@@ -115,6 +115,9 @@ func (c *Cluster) environment(env func(string) string) (f []Finding) {
 	if v := env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"); strings.EqualFold(v, "true") {
 		f = append(f, Finding{Warning, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "is true: clients ignore every endpoint that is configured and call AWS itself; unset it"})
 	}
+	if env("AWS_SESSION_TOKEN") != "" {
+		f = append(f, Finding{Warning, "AWS_SESSION_TOKEN", "is set: clients send it beside the credentials of `meridian env`, which have none; unset it"})
+	}
 	proxy, none := env("HTTP_PROXY")+env("http_proxy"), env("NO_PROXY")+env("no_proxy")
 	if proxy != "" && none != "*" && !strings.Contains(none, c.File.Host) {
 		f = append(f, Finding{Warning, "HTTP_PROXY", "is set: some clients, the AWS CLI among them, ask the proxy for " + c.File.Host + " too; add that to NO_PROXY"})

@@ -17,6 +17,7 @@ func (c *Cluster) Env() [][2]string {
 	return [][2]string{
 		{"AWS_ENDPOINT_URL_KMS", "http://" + c.File.Addr(c.File.Port)},
 		{"AWS_REGION", c.File.Regions[0].Name},
+		{"AWS_DEFAULT_REGION", c.File.Regions[0].Name}, // the name that version 1 of the AWS CLI knows
 		{"AWS_ACCESS_KEY_ID", DevAccessKey},
 		{"AWS_SECRET_ACCESS_KEY", DevSecretKey},
 	}

@@ -1,0 +1,108 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"meridian/cluster/fault"
+	"meridian/cluster/layout"
+)
+
+// connect writes an admin.json for a server and returns the client that reads it.
+func connect(t *testing.T, h http.HandlerFunc) *Client {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	d := layout.NodeDir(t.TempDir())
+	f := layout.AdminFile{Format: layout.Format, Addr: strings.TrimPrefix(s.URL, "http://"), Token: "secret"}
+	if err := layout.WriteFile(d.Admin(), f, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Connect(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestClientAsks(t *testing.T) {
+	var asked []string
+	c := connect(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization"))
+		switch r.URL.Path {
+		case "/v1/status":
+			fmt.Fprint(w, `{"name":"us-east-1/2","term":7}`)
+		case "/v1/faults":
+			var t fault.Table
+			_ = json.NewDecoder(r.Body).Decode(&t)
+			fmt.Fprintf(w, `{"version":%d}`, t.Version)
+		case "/v1/events":
+			fmt.Fprint(w, `{"seq":1,"type":"A"}`+"\n"+`{"seq":2,"type":"B"}`+"\n")
+		}
+	})
+	ctx := t.Context()
+	if s, err := c.Status(ctx); err != nil || s.Name != "us-east-1/2" || s.Term != 7 {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	if v, err := c.SetFaults(ctx, fault.Table{Format: 1, Version: 9}); err != nil || v != 9 {
+		t.Errorf("version %d, %v", v, err)
+	}
+	types := ""
+	for e, err := range c.Events(ctx, EventQuery{Key: "a/b", From: 3, Follow: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		types += e.Type
+	}
+	want := []string{
+		"GET /v1/status Bearer secret",
+		"PUT /v1/faults Bearer secret",
+		"GET /v1/events?follow=1&from=3&key=a%2Fb Bearer secret",
+	}
+	if types != "AB" || strings.Join(asked, "\n") != strings.Join(want, "\n") {
+		t.Errorf("events %q; asked\n%s", types, strings.Join(asked, "\n"))
+	}
+}
+
+func TestRefusalsAndBrokenAnswers(t *testing.T) {
+	for _, tc := range []struct{ answer, says string }{
+		{`{"error":"no such thing"}`, "no such thing"},
+		{`<html>`, "418"},
+	} {
+		c := connect(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+			fmt.Fprint(w, tc.answer)
+		})
+		if _, err := c.Checkpoint(t.Context()); err == nil || !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v", tc.answer, err)
+		}
+	}
+	c := connect(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"seq":1}`+"\n"+`{"se`) })
+	n, last := 0, error(nil)
+	for _, err := range c.Events(t.Context(), EventQuery{}) {
+		n, last = n+1, err
+	}
+	if n != 2 || last == nil {
+		t.Errorf("a log that breaks off: %d, %v", n, last)
+	}
+	c = connect(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"na`) })
+	if _, err := c.Status(t.Context()); err == nil {
+		t.Error("half an answer was taken")
+	}
+}
+
+func TestTheTokenStaysOnThisMachine(t *testing.T) {
+	for _, addr := range []string{"192.0.2.1:80", "example.com:80", "127.0.0.1", ""} {
+		d := layout.NodeDir(t.TempDir())
+		if err := layout.WriteFile(d.Admin(), layout.AdminFile{Format: 1, Addr: addr, Token: "x"}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Connect(d); err == nil {
+			t.Errorf("connected to %q", addr)
+		}
+	}
+}

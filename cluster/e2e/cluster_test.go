@@ -133,6 +133,9 @@ func (c *cluster) do(t *testing.T, args ...string) string {
 }
 
 func (c *cluster) mend() error {
+	if _, err := c.up(); err != nil { // a test may have ended between down and up
+		return err
+	}
 	if _, err := c.run("heal"); err != nil {
 		return err
 	}

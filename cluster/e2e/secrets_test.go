@@ -45,8 +45,8 @@ func useSecrets(t *testing.T, c *cluster, key string) secrets {
 	}
 }
 
-// search looks through all files of a cluster that is down. To know the key's material it unwraps it, in a copy
-// of a node's folder, as only who holds that node's root key can.
+// search looks through all files of a cluster that is down. To know the key's material it unwraps it, as only who
+// holds a node's root key can.
 func (s secrets) search(t *testing.T, c *cluster) {
 	t.Helper()
 	for _, r := range []string{east, west} {
@@ -72,14 +72,15 @@ func (s secrets) search(t *testing.T, c *cluster) {
 // unwrap returns the key's wrapped and plain material as the first node of a Region holds them.
 func (s secrets) unwrap(t *testing.T, c *cluster, in string) (wrapped, plain []byte) {
 	t.Helper()
-	folder := layout.NodeDir(t.TempDir())
-	ok(t, os.CopyFS(string(folder), os.DirFS(string(layout.Dir(c.data).Node(layout.NodeName(in, 1))))))
+	folder := layout.Dir(c.data).Node(layout.NodeName(in, 1))
+	state := t.TempDir() // a copy: opening a state writes to it
+	ok(t, os.CopyFS(state, os.DirFS(folder.State())))
 	root, err := keyring.LoadRoot(folder.RootKey())
 	ok(t, err)
 	ring, err := keyring.Load(folder.Keystore(), root)
 	ok(t, err)
 	store, err := keystore.Open(keystore.Config{
-		Dir: folder.State(), ClusterID: ring.ClusterID(), Region: in,
+		Dir: state, ClusterID: ring.ClusterID(), Region: in,
 		Domain: region.Domain{Place: keyengine.Place{Partition: "aws", Region: in}},
 		Fatal:  func(err error) { t.Error(err) },
 	})

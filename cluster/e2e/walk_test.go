@@ -179,8 +179,16 @@ func scheduleAndCancel(t *testing.T, c *cluster, key string) {
 	if out.KeyState != types.KeyStatePendingReplicaDeletion || out.DeletionDate != nil || aws.ToInt32(out.PendingWindowInDays) != 7 {
 		t.Errorf("ScheduleKeyDeletion answers %s, date %v, %d days", out.KeyState, out.DeletionDate, aws.ToInt32(out.PendingWindowInDays))
 	}
-	_, err = eu.Encrypt(t.Context(), &kms.EncryptInput{KeyId: &key, Plaintext: []byte("x")})
-	refused(t, err, "KMSInvalidStateException")
+	// A node that has not heard of it yet may still say yes, for a moment.
+	eventually(t, 5*time.Second, "no node encrypts any more", func() error {
+		for n := 1; n <= nodes; n++ {
+			_, err := c.clientAt(west, c.node(west, n), 1).Encrypt(t.Context(), &kms.EncryptInput{KeyId: &key, Plaintext: []byte("x")})
+			if codeOf(err) != "KMSInvalidStateException" {
+				return fmt.Errorf("node %d answers: %v", n, err)
+			}
+		}
+		return nil
+	})
 	if got := decrypt(t, us, encrypt(t, us, key, "replicas stay", nil), nil); string(got.Plaintext) != "replicas stay" {
 		t.Errorf("decrypted %q", got.Plaintext)
 	}

@@ -47,7 +47,7 @@ sim: ## SIM_SECONDS of simulated seeds of the cross-Region protocol
 
 .PHONY: mutants
 mutants: ## every planted fault of the protocol must be found by the simulation
-	$(GO) test -tags mutants -timeout 30m ./cluster/sim
+	MERIDIAN_SIM_SECONDS=1 $(GO) test -tags mutants -timeout 30m ./cluster/sim
 
 .PHONY: fuzz
 fuzz: ## FUZZ_TIME for every fuzz target

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -80,9 +81,7 @@ type answer struct {
 
 func (a *answer) write(w http.ResponseWriter) {
 	h := w.Header()
-	for k, v := range a.header {
-		h[k] = v
-	}
+	maps.Copy(h, a.header)
 	dropHop(h)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // an error means that the caller left

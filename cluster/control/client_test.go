@@ -51,20 +51,20 @@ func TestClientAsks(t *testing.T) {
 	if v, err := c.SetFaults(ctx, fault.Table{Format: 1, Version: 9}); err != nil || v != 9 {
 		t.Errorf("version %d, %v", v, err)
 	}
-	types := ""
+	var types strings.Builder
 	for e, err := range c.Events(ctx, EventQuery{Key: "a/b", From: 3, Follow: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		types += e.Type
+		types.WriteString(e.Type)
 	}
 	want := []string{
 		"GET /v1/status Bearer secret",
 		"PUT /v1/faults Bearer secret",
 		"GET /v1/events?follow=1&from=3&key=a%2Fb Bearer secret",
 	}
-	if types != "AB" || strings.Join(asked, "\n") != strings.Join(want, "\n") {
-		t.Errorf("events %q; asked\n%s", types, strings.Join(asked, "\n"))
+	if types.String() != "AB" || strings.Join(asked, "\n") != strings.Join(want, "\n") {
+		t.Errorf("events %q; asked\n%s", types.String(), strings.Join(asked, "\n"))
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 func (n *Node) serve() error {
 	c := &n.config
 	verifier := &sigv4.Verifier{
-		Credentials: sigv4.Development(n.place().Partition), Now: time.Now,
+		Credentials: credentials(c.KMS.Addr(), n.place().Partition), Now: time.Now,
 		Regions: func(region string) bool { return region == c.Region.Name },
 	}
 	api := awsjson.New(awsjson.Config{
@@ -36,6 +36,15 @@ func (n *Node) serve() error {
 	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), n.region))
 	n.start("the admin socket", c.Admin, n.adminHandler())
 	return c.writeAdminFile()
+}
+
+// credentials are those of development where nobody but this machine can call, else none: everybody
+// knows them.
+func credentials(listens net.Addr, partition string) func(accessKeyID string) (sigv4.Credential, bool) {
+	if tcp, ok := listens.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		return sigv4.Development(partition)
+	}
+	return func(string) (sigv4.Credential, bool) { return sigv4.Credential{}, false }
 }
 
 // forwarded answers calls that another node received and sent on.

@@ -6,6 +6,9 @@
 #   eval "$(scripts/cluster.sh env)"
 #   scripts/walk.sh
 #
+# Nodes are killed and Regions cut apart on the way, with scripts/cluster.sh; MERIDIAN names another command for
+# that, such as "meridian --data DIR".
+#
 # Every answer shown is that of the command above it. Where a Region needs a moment to hear of another's change,
 # the command is repeated until it gives the answer that is due, and shown once.
 set -euo pipefail
@@ -23,6 +26,7 @@ export AWS_PAGER="" AWS_DEFAULT_OUTPUT=json
 
 east=us-east-1
 west=eu-west-1
+meridian=${MERIDIAN:-$(cd "$(dirname "$0")" && pwd)/cluster.sh}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -33,6 +37,13 @@ say() { printf '\n# %s\n' "$*"; }
 run() {
   echo "\$ $1"
   eval "$1"
+}
+
+# cluster COMMAND shows a command to the cluster and runs it.
+cluster() {
+  echo "\$ scripts/cluster.sh $*"
+  # shellcheck disable=SC2086 # a command and its flags
+  $meridian "$@" 2>&1
 }
 
 # refused CODE COMMAND shows a command line that must fail with that code.
@@ -79,13 +90,22 @@ run "aws kms encrypt --region $east --key-id alias/walk-${key:4:8} --plaintext f
 run "aws kms decrypt --region $west --ciphertext-blob fileb://sealed --encryption-context mission=blue --query Plaintext --output text | base64 --decode; echo"
 refused InvalidCiphertextException "aws kms decrypt --region $west --ciphertext-blob fileb://sealed --encryption-context mission=red"
 
+say "A Region goes on without its leader, and the node comes back with its data."
+cluster kill $east/leader
+run "aws kms decrypt --region $east --ciphertext-blob fileb://sealed --encryption-context mission=blue --query Plaintext --output text | base64 --decode; echo"
+cluster start $east
+
 say "Rotation makes new material. Nobody encrypts with it before every Region holds it; the old is kept."
 run "aws kms rotate-key-on-demand --region $east --key-id $key"
 until_says ON_DEMAND "aws kms list-key-rotations --region $west --key-id $key --query Rotations[].RotationType --output text"
 run "aws kms decrypt --region $west --ciphertext-blob fileb://sealed --encryption-context mission=blue --query Plaintext --output text | base64 --decode; echo"
 
-say "The role of primary moves to the other Region."
+say "The role of primary moves to the other Region, but the Regions are cut apart: the key is Updating, and usable."
+cluster partition $east $west
 run "aws kms update-primary-region --region $east --key-id $key --primary-region $west"
+until_says "PRIMARY Updating" "aws kms describe-key --region $east --key-id $key --query 'KeyMetadata.[MultiRegionConfiguration.MultiRegionKeyType,KeyState]' --output text"
+run "aws kms decrypt --region $east --ciphertext-blob fileb://sealed --encryption-context mission=blue --query Plaintext --output text | base64 --decode; echo"
+cluster heal
 until_says "PRIMARY Enabled" "aws kms describe-key --region $west --key-id $key --query 'KeyMetadata.[MultiRegionConfiguration.MultiRegionKeyType,KeyState]' --output text"
 until_says "REPLICA Enabled" "aws kms describe-key --region $east --key-id $key --query 'KeyMetadata.[MultiRegionConfiguration.MultiRegionKeyType,KeyState]' --output text"
 

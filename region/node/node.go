@@ -48,19 +48,14 @@ type Node struct {
 
 // Start starts a node. Whatever it started before an error is stopped again; the listeners of c are
 // closed in any case.
-func Start(c Config) (n *Node, err error) {
-	n = &Node{config: c, started: c.Wall()}
-	defer func() {
-		if err != nil {
-			n.unwind()
-			n = nil
-		}
-	}()
+func Start(c Config) (*Node, error) {
+	n := &Node{config: c, started: c.Wall()}
 	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
 		n.later(func() { l.Close() })
 	}
 	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openBus, n.openRegion, n.serve} {
 		if err := step(); err != nil {
+			n.unwind()
 			return nil, fmt.Errorf("start node %s: %w", c.Node.Name, err)
 		}
 	}

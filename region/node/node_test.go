@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"meridian/cluster/layout"
+	"meridian/region/node"
 	"meridian/region/node/nodetest"
 )
 
@@ -71,6 +77,78 @@ func TestANodeComesBackWithItsData(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A node that cannot go on says why in one line and leaves everything as it is; the Region goes on.
+func TestADamagedNodeDoesNotStart(t *testing.T) {
+	const name = "us-east-1/3"
+	c := nodetest.New(t, 3, "us-east-1")
+	c.Ready()
+	c.File.Regions[0].Bootstrapped = true
+	if err := layout.WriteCluster(c.Dir, &c.File); err != nil {
+		t.Fatal(err)
+	}
+	c.Stop(name)
+	dir := c.Dir.Node(name)
+	raftFile := filepath.Join(dir.Raft(), "raft.db")
+	for what, damage := range map[string]struct {
+		path  string
+		bytes []byte // what is written in its place, or over the beginning of a longer file; nil: it is gone
+		says  string
+	}{
+		"lost log":           {raftFile, nil, "meridian replace us-east-1/3"},
+		"damaged log":        {raftFile, bytes.Repeat([]byte{0xa5}, 3*4096), "raft.db"},
+		"damaged keystore":   {dir.Keystore(), []byte("meridian?"), "keystore"},
+		"another's folder":   {dir.NodeFile(), []byte(`{"format":1,"clusterId":"other","name":"us-east-1/3"}`), "belongs to node us-east-1/3 () of cluster other"},
+		"a newer version":    {dir.NodeFile(), []byte(`{"format":99}`), "newer version"},
+		"damaged state":      {filepath.Join(dir.State(), "CURRENT"), []byte("\x00\x00\x00\x00"), "state"},
+		"no root key at all": {dir.RootKey(), nil, "root key"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			before, err := os.ReadFile(damage.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.WriteFile(damage.path, before, 0o600)
+			switch {
+			case damage.bytes == nil:
+				err = os.Remove(damage.path)
+			case damage.path == raftFile:
+				err = os.WriteFile(damage.path, append(damage.bytes, before[len(damage.bytes):]...), 0o600)
+			default:
+				err = os.WriteFile(damage.path, damage.bytes, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := start(c, name)
+			if err == nil {
+				n.Close()
+				t.Fatal("the node started")
+			}
+			if !strings.Contains(err.Error(), damage.says) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("the node says: %v", err)
+			}
+		})
+	}
+	if _, err := c.Client("us-east-1/1").CreateKey(t.Context(), &kms.CreateKeyInput{}); err != nil {
+		t.Errorf("the Region without its damaged node: %v", err)
+	}
+}
+
+// start starts a node as a process would, and lets it report what a process would end with.
+func start(c *nodetest.Cluster, name string) (n *node.Node, err error) {
+	config, err := node.Load(c.Dir, name, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("fatal: %v", p)
+		}
+	}()
+	config.Fatal = func(err error) { panic(err) }
+	return node.Start(config)
 }
 
 func TestAKeyLivesInThreeRegions(t *testing.T) {

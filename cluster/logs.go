@@ -129,6 +129,12 @@ func tail(path string, n int) string {
 	if err != nil {
 		return "  (" + err.Error() + ")"
 	}
+	for i := len(lines) - 1; i >= 0; i-- {
+		if strings.HasPrefix(lines[i].Text, startMark) {
+			lines = lines[i+1:]
+			break
+		}
+	}
 	if len(lines) > n {
 		lines = lines[len(lines)-n:]
 	}

@@ -154,6 +154,9 @@ func (r role) release() error {
 	return nil
 }
 
+// startMark begins the line of a log that a start writes.
+const startMark = "--- start "
+
 // start starts the process of a role, its output appended to its log. It gets a session of its own, not only a
 // process group: otherwise the end of its parent would hang up a paused one.
 func (r role) start(p Program) (*exec.Cmd, error) {
@@ -162,6 +165,8 @@ func (r role) start(p Program) (*exec.Cmd, error) {
 		return nil, err
 	}
 	defer log.Close()
+	// What follows belongs to this start: its reasons are not mixed with those of an earlier one.
+	fmt.Fprintf(log, "%s%s\n", startMark, time.Now().UTC().Format(time.RFC3339))
 	args := append(slices.Clone(r.args), "--data", string(r.dir))
 	cmd := &exec.Cmd{
 		Path: p.Path, Args: append([]string{p.Name}, args...), Env: p.Env,

@@ -72,14 +72,16 @@ func (c *Cluster) startMissing(ctx context.Context) error {
 }
 
 // AwaitReady returns when every Region has a leader, every node that is not paused is ready, and the front door
-// reaches all Regions. A node that ends meanwhile is an error.
+// reaches all Regions. A node that ends meanwhile is an error where its Region cannot do without it, or was never
+// complete; else it is said, and the Region goes on.
 func (c *Cluster) AwaitReady(ctx context.Context) error {
 	said := ""
+	lost := map[string]bool{} // nodes whose end was said
 	for begun := time.Now(); ; {
 		if !c.Supervised() {
 			return fmt.Errorf("the supervisor ended:\n%s", tail(c.Dir.SupervisorLog(), 5))
 		}
-		missing, err := c.missing(ctx)
+		missing, err := c.missing(ctx, lost)
 		if err != nil {
 			return err
 		}
@@ -99,7 +101,7 @@ func (c *Cluster) AwaitReady(ctx context.Context) error {
 }
 
 // missing lists what is not ready yet.
-func (c *Cluster) missing(ctx context.Context) (missing []string, err error) {
+func (c *Cluster) missing(ctx context.Context, lost map[string]bool) (missing []string, err error) {
 	for _, r := range c.File.Regions {
 		statuses := c.ask(ctx, &r)
 		if leader, _ := leaderOf(statuses); leader == "" {
@@ -109,7 +111,14 @@ func (c *Cluster) missing(ctx context.Context) (missing []string, err error) {
 			p, ok := c.node(n.Name).find()
 			switch {
 			case !ok && c.ended(n.Name):
-				return nil, fmt.Errorf("node %s ended while it started:\n%s", n.Name, tail(c.node(n.Name).log, 5))
+				ended := fmt.Errorf("node %s ended while it started:\n%s", n.Name, tail(c.node(n.Name).log, 5))
+				if !r.Bootstrapped || !c.hasQuorum(r.Name) {
+					return nil, ended
+				}
+				if !lost[n.Name] {
+					lost[n.Name] = true
+					c.Note("%v\n%s goes on without it", ended, r.Name)
+				}
 			case !p.paused && !statuses[n.Name].Ready:
 				missing = append(missing, n.Name)
 			}

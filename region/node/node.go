@@ -144,12 +144,12 @@ func (n *Node) openLog() (err error) {
 		Timeouts: c.Timeouts, Snapshots: c.Snapshots,
 	})
 	if errors.Is(err, raftlog.ErrLostDisk) {
-		return fmt.Errorf("%s is empty although Region %s exists: this node lost its disk, and an old name without its log would break the Region. Replace it with `meridian replace %s`",
-			c.Dir.Raft(), c.Region.Name, c.Node.Name)
+		return fmt.Errorf("%s is empty although Region %s exists: this node lost its disk. It must not come back under its old id, for it forgot its votes; the Region goes on with its other nodes",
+			c.Dir.Raft(), c.Region.Name)
 	}
 	if err != nil {
 		transport.Close()
-		return err
+		return fmt.Errorf("%w in %s; do not repair it: the Region goes on with its other nodes", err, c.Dir.Raft())
 	}
 	n.later(func() {
 		if err := n.log.Close(); err != nil {

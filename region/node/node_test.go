@@ -96,7 +96,7 @@ func TestADamagedNodeDoesNotStart(t *testing.T) {
 		bytes []byte // what is written in its place, or over the beginning of a longer file; nil: it is gone
 		says  string
 	}{
-		"lost log":           {raftFile, nil, "meridian replace us-east-1/3"},
+		"lost log":           {raftFile, nil, "lost its disk"},
 		"damaged log":        {raftFile, bytes.Repeat([]byte{0xa5}, 3*4096), "raft.db"},
 		"damaged keystore":   {dir.Keystore(), []byte("meridian?"), "keystore"},
 		"another's folder":   {dir.NodeFile(), []byte(`{"format":1,"clusterId":"other","name":"us-east-1/3"}`), "belongs to node us-east-1/3 () of cluster other"},

@@ -147,8 +147,13 @@ func (c *Cluster) markBootstrapped() error {
 		return err
 	}
 	defer unlock()
-	for i := range c.File.Regions {
-		c.File.Regions[i].Bootstrapped = true
+	file, err := layout.ReadCluster(c.Dir) // a node may have been replaced meanwhile
+	if err != nil {
+		return err
 	}
-	return layout.WriteCluster(c.Dir, c.File)
+	for i := range file.Regions {
+		file.Regions[i].Bootstrapped = true
+	}
+	c.File = file
+	return layout.WriteCluster(c.Dir, file)
 }

@@ -33,7 +33,7 @@ func (n *Node) serve() error {
 	mux.HandleFunc("GET /_meridian/ready", n.getReady)
 	mux.HandleFunc("GET /_meridian/info", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.Status()) })
 	n.start("the AWS API", c.KMS, mux)
-	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), n.region))
+	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), peer{n.region, n}))
 	n.start("the admin socket", c.Admin, n.adminHandler())
 	return c.writeAdminFile()
 }

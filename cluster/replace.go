@@ -44,7 +44,7 @@ func (c *Cluster) Replace(ctx context.Context, name string, force bool) (Replace
 	defer unlock()
 	p, runs := c.node(name).find()
 	if runs && !p.paused && r.joins(ctx) {
-		c.Note("node %s is a member without a vote already: going on from there", name)
+		c.Note("node %s joins its Region already: going on from there", name)
 	} else {
 		if runs && !force {
 			return Replacement{}, fmt.Errorf("node %s runs (process %d): stop it first if its disk is at fault, or use --force", name, p.pid)
@@ -98,11 +98,14 @@ func (r *replacer) claim() (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// joins says whether the node runs as a member that has no vote yet: what an earlier call left.
+// joins says whether the node runs, and is yet to be a member, or to get its vote: what an earlier call left.
 func (r *replacer) joins(ctx context.Context) bool {
 	s, err := r.status(ctx, r.target.Name)
 	if err != nil || s.ID != r.target.ID {
 		return false
+	}
+	if f, err := layout.ReadNode(r.Dir.Node(r.target.Name)); err == nil && f.Joining {
+		return true
 	}
 	client, err := r.leaderClient(ctx)
 	if err != nil {

@@ -154,12 +154,12 @@ func (n *Node) openLog() (err error) {
 	}
 	switch {
 	case errors.Is(err, raftlog.ErrNewer):
-		return fmt.Errorf("%w in %s", err, c.Dir.Raft())
+		return fmt.Errorf("%s: %w", c.Dir.Raft(), err)
 	case errors.Is(err, raftlog.ErrLostDisk):
-		return fmt.Errorf("%w in %s: this node lost its disk and must not come back under its old id, for it forgot its votes; %s",
-			err, c.Dir.Raft(), c.cure())
+		return fmt.Errorf("%s: %w: this node lost its disk and must not come back under its old id, for it forgot its votes; %s",
+			c.Dir.Raft(), err, c.cure())
 	case err != nil:
-		return fmt.Errorf("%w in %s: do not repair it; %s", err, c.Dir.Raft(), c.cure())
+		return fmt.Errorf("%s: %w: do not repair it; %s", c.Dir.Raft(), err, c.cure())
 	}
 	n.later(func() {
 		if err := n.log.Close(); err != nil {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,35 +51,37 @@ func (c *Cluster) toLeader(ctx context.Context, region int) (*control.Client, er
 	return control.Connect(c.Dir.Node(leader))
 }
 
-// AwaitConverged waits until no Region owes another one anything. It asks twice in a row: between two answers a key
-// may be on its way from one leader to the next.
+// AwaitConverged waits until every Region hears every other one and owes it nothing. It asks twice in a row: between
+// two answers a key may be on its way from one leader to the next.
 func (c *Cluster) AwaitConverged(ctx context.Context) ([]control.Lag, error) {
+	var known []control.Lag // the last answers that were not cut short
+	unsaid := c.File.Names()
 	for calm := 0; ; {
 		lags, silent := c.Lag(ctx)
-		owed := 0
-		for _, l := range lags {
-			owed += l.PendingKeys
-		}
-		if owed == 0 && len(silent) == 0 {
-			if calm++; calm == 2 {
+		if ctx.Err() == nil {
+			known, unsaid = lags, silent
+			if calm++; len(silent) > 0 || slices.ContainsFunc(lags, isBehind) {
+				calm = 0
+			}
+			if calm == 2 {
 				return lags, nil
 			}
-		} else {
-			calm = 0
 		}
 		select {
 		case <-ctx.Done():
-			return lags, fmt.Errorf("%w: not converged: %s", ErrUnknown, behind(lags, silent))
+			return known, fmt.Errorf("%w: not converged: %s", ErrUnknown, behind(known, unsaid))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
 
+func isBehind(l control.Lag) bool { return l.PendingKeys > 0 || !l.LinkUp }
+
 // behind says what is missing to convergence.
 func behind(lags []control.Lag, silent []string) string {
 	var parts []string
 	for _, l := range lags {
-		if l.PendingKeys == 0 {
+		if !isBehind(l) {
 			continue
 		}
 		link := ""

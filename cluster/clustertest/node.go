@@ -115,14 +115,13 @@ func (n *node) serve(ctx context.Context) error {
 		})
 		return l, nil
 	}
-	_, err := listen(n.self.KMS, n.kms())
-	var admin net.Listener
-	if err == nil {
-		admin, err = listen("127.0.0.1:0", n.admin())
-	}
+	admin, err := listen("127.0.0.1:0", n.admin())
 	if err == nil {
 		f := layout.AdminFile{Format: layout.Format, Addr: admin.Addr().String(), Token: n.token}
 		err = layout.WriteFile(n.dir.Admin(), f, 0o600)
+	}
+	if err == nil { // last, as a real node: who sees it ready finds its admin socket
+		_, err = listen(n.self.KMS, n.kms())
 	}
 	if err != nil {
 		n.stop()

@@ -32,10 +32,14 @@ func (n *Node) serve() error {
 	mux.HandleFunc("GET /_meridian/health", n.getHealth)
 	mux.HandleFunc("GET /_meridian/ready", n.getReady)
 	mux.HandleFunc("GET /_meridian/info", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.Status()) })
-	n.start("the AWS API", c.KMS, mux)
-	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), peer{n.region, n}))
+	// Who hears from the API that the node is ready finds its admin socket.
 	n.start("the admin socket", c.Admin, n.adminHandler())
-	return c.writeAdminFile()
+	if err := c.writeAdminFile(); err != nil {
+		return err
+	}
+	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), peer{n.region, n}))
+	n.start("the AWS API", c.KMS, mux)
+	return nil
 }
 
 // credentials are those of development where nobody but this machine can call, else none: everybody

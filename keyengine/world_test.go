@@ -67,12 +67,22 @@ func (w *world) facts(acct string) keyengine.Facts {
 	}
 }
 
+// factsAt are facts with a Region's own time.
+func (w *world) factsAt(s *site, acct string) keyengine.Facts {
+	f := w.facts(acct)
+	f.Now = w.time(s)
+	return f
+}
+
+// time is a Region's time: the world's and the offset that its log holds.
+func (w *world) time(s *site) int64 { return w.now + s.view().ClockOffset() }
+
 // decide decides a command, appends its events and stores the secrets that they take up.
 func (w *world) decide(s *site, acct string, c keyengine.Command) (keyengine.Decision, error) {
 	if w.watch != nil {
-		w.watch(s, c, w.facts(acct))
+		w.watch(s, c, w.factsAt(s, acct))
 	}
-	d, err := keyengine.Decide(s.view(), w.facts(acct), c)
+	d, err := keyengine.Decide(s.view(), w.factsAt(s, acct), c)
 	if err != nil {
 		return d, err
 	}
@@ -208,7 +218,7 @@ func (w *world) call(s *site, acct, op, body string) (reply any, events []keyeng
 		d, err := w.decide(s, acct, c)
 		return d.Reply, d.Events, err
 	}
-	reply, err = read(s.view(), w.facts(acct), op, in)
+	reply, err = read(s.view(), w.factsAt(s, acct), op, in)
 	return reply, nil, err
 }
 
@@ -291,7 +301,7 @@ func (w *world) settle(t tb) {
 // runDue does what is due in a Region.
 func (w *world) runDue(s *site) ([]keyengine.Event, error) {
 	var events []keyengine.Event
-	for _, ref := range slices.Collect(s.view().Due(w.now)) {
+	for _, ref := range slices.Collect(s.view().Due(w.time(s))) {
 		d, err := w.decide(s, "", keyengine.RunDue{Ref: ref, Material: w.newMaterial(s)})
 		if err != nil {
 			return nil, err

@@ -27,6 +27,7 @@ func own() []kind {
 		{8, 1, keyengine.AliasDeleted{}},
 		{9, 1, keyengine.PeerSeen{}},
 		{10, 1, keyengine.SealingKeyAdvanced{}},
+		{11, 1, keyengine.ClockAdvanced{}},
 	}
 }
 

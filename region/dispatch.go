@@ -160,10 +160,10 @@ func (r *Region) strong(ctx context.Context, op *kmsapi.Operation, call *kmsapi.
 	return out, err
 }
 
-// atLeader answers a call where the leader is, for up to leaderTimeout. A forwarded call is tried
+// atLeader answers a call where the leader is, for as long as patience says. A forwarded call is tried
 // once: the node that it entered by tries again.
 func (r *Region) atLeader(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience(in))
 	defer cancel()
 	for {
 		out, err, done := r.attempt(ctx, op, call, in)

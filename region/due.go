@@ -62,7 +62,7 @@ func (r *Region) runDue(ctx context.Context, ref keyengine.Ref, now int64) error
 	var secrets []eventlog.Secret
 	if view := r.view(); view.RotationDue(ref, now) {
 		l, _ := view.Family(ref)
-		material, secret, err := r.newMaterial(p, ref, l.Record.Spec)
+		material, secret, err := r.newMaterial(ctx, p, ref, l.Record.Spec)
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,7 @@ type Config struct {
 	Ring        *keyring.Ring
 	Peers       Peers
 	Primitives  primitive.Set
+	Generator   Generator // makes material; nil: the primitives do, when they are asked
 	Random      io.Reader
 	Wall        func() time.Time
 	Consistency Consistency // level of a call that asks for none
@@ -105,6 +106,9 @@ func New(c Config) *Region {
 	}
 	if r.HandoffTimeout == 0 {
 		r.HandoffTimeout = DefaultHandoffTimeout
+	}
+	if r.Generator == nil {
+		r.Generator = newBounded(r.Primitives, r.Random)
 	}
 	r.catchUps.ask = r.askPosition
 	if c.NewRelay != nil {

@@ -9,6 +9,7 @@ import (
 
 	"meridian/keyengine"
 	"meridian/keyengine/family"
+	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
 )
 
@@ -105,23 +106,32 @@ func (c *materialCache) clear() {
 	}
 }
 
-// encrypter calls use with the encrypter of a key's material. The material may be cleared by a
-// change of the key at any time; then it is unwrapped again, if the key still has it.
-func (r *Region) encrypter(ref keyengine.Ref, spec string, id family.MaterialID, use func(primitive.Encrypter) error) error {
+// with calls use with what prepare makes of a key's material. The material may be cleared by a change
+// of the key at any time; then it is unwrapped again, if the key still has it.
+func with[C any](r *Region, key *keyengine.Usable, id family.MaterialID, prepare func(primitive.Set, string, primitive.Material) (C, error), use func(C) error) error {
 	for {
-		material, err := r.material(ref, spec, id)
+		material, err := r.material(key.Ref, key.Spec, id)
 		if err != nil {
 			return err
 		}
-		encrypter, err := r.Primitives.Encrypter(spec, material)
+		capability, err := prepare(r.Primitives, key.Spec, material)
 		if err == nil {
-			err = use(encrypter)
+			err = use(capability)
 		}
 		if material.Len() == 0 && (errors.Is(err, primitive.ErrDestroyed) || errors.Is(err, primitive.ErrMaterial)) {
 			continue
 		}
 		return err
 	}
+}
+
+// withCurrent is with for the current material of a key that was found a moment ago.
+func withCurrent[C any](r *Region, key *keyengine.Usable, prepare func(primitive.Set, string, primitive.Material) (C, error), use func(C) error) error {
+	err := with(r, key, key.Current, prepare, use)
+	if errors.Is(err, errNoMaterial) { // the key was deleted since
+		return kmsapi.Errorf(kmsapi.NotFoundException, "Key '%s' does not exist", key.ARN)
+	}
+	return err
 }
 
 // material returns an unwrapped material of a key.

@@ -70,7 +70,7 @@ func hmac(bits int) Spec {
 	return Spec{
 		Name: "HMAC_" + n, Class: HMAC,
 		Usages:      []Usage{{MAC, []Algorithm{{Name: "HMAC_SHA_" + n, MaxBytes: message}}}},
-		MultiRegion: true, Importable: true, KeyBytes: bits / 8,
+		MultiRegion: true, Importable: true, KeyBytes: bits / 8, Built: true,
 	}
 }
 

@@ -54,6 +54,9 @@ func capabilities(t *testing.T, p primitive.Provider) {
 	if !ok {
 		t.Fatalf("there is no spec %q", p.Spec())
 	}
+	if n := material(p, 1).Len(); spec.KeyBytes != 0 && n != spec.KeyBytes {
+		t.Errorf("material of %d bytes, the table says %d", n, spec.KeyBytes)
+	}
 	_, encrypts := p.(primitive.Encrypts)
 	_, bare := p.(primitive.EncryptsBare)
 	_, signs := p.(primitive.Signs)

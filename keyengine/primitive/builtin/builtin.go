@@ -1,0 +1,27 @@
+// Package builtin is the list of all providers of key material that there are.
+//
+// It promises one provider for each key spec that the table marks as built, and no other. It knows
+// no algorithm. It starts no goroutines.
+//
+//	set := builtin.Set()
+//	signer, err := set.Signer("ECC_NIST_P256", material)
+package builtin
+
+import (
+	"slices"
+
+	"meridian/keyengine/primitive"
+	"meridian/keyengine/primitive/aesgcm"
+	"meridian/keyengine/primitive/hmac"
+)
+
+// Providers returns one provider for each key spec that is built.
+func Providers() []primitive.Provider {
+	return slices.Concat(
+		[]primitive.Provider{aesgcm.Provider{}},
+		hmac.Providers(),
+	)
+}
+
+// Set returns the set of all providers.
+func Set() primitive.Set { return primitive.NewSet(Providers()...) }

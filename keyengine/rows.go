@@ -17,6 +17,7 @@ import (
 //	f/<account>/<key id>                family.Local
 //	a/<account>/alias/<name>            Alias
 //	a/<account>/key/<key id>/alias/<…>  empty: the aliases of a key
+//	g/…                                 grants: see grantrows.go
 //	d/r/<32 bytes>                      remembered
 //	d/t/<8 bytes ms><32 bytes>          empty: when a reply is forgotten
 //	c/clock                             offset of Region time, ms

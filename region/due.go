@@ -29,6 +29,7 @@ func (r *Region) executeDue(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-r.dueNow:
 		case <-tick.C:
 		}
 	}

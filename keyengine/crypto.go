@@ -84,7 +84,7 @@ func (t *target) checkUsage(op string) error {
 	wanted, symmetric := usageFor(op)
 	switch {
 	case op == "GetPublicKey" && spec.Class != keyspec.Asymmetric:
-		return fault(kmsapi.UnsupportedOperationException, "%s is a %s key, which has no public key.", t.arn, spec.Class)
+		return fault(kmsapi.UnsupportedOperationException, "%s key spec is %s which has no public key.", t.arn, r.Spec)
 	case wanted != "" && r.Usage != wanted:
 		return fault(kmsapi.InvalidKeyUsageException, "%s key usage is %s which is not valid for %s.", t.arn, r.Usage, op)
 	case symmetric && spec.Class != keyspec.Symmetric:

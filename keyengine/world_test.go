@@ -197,18 +197,54 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 	}
 	return nil, fmt.Errorf("%w: %s", errNotRead, op)
 }
+		if in.EncryptionAlgorithm != nil {
+			return use(v, f, op, *in.KeyId, string(*in.EncryptionAlgorithm))
+		}
 
 // errNotRead is the error of an operation that is not the engine's.
 var errNotRead = errors.New("not an operation of the engine")
 
 // call makes a call from an operation's name and JSON.
 func (w *world) call(s *site, acct, op, body string) (reply any, events []keyengine.Event, err error) {
+	case *kmsapi.ReEncryptRequest:
+		return v.Use(f, op, *in.DestinationKeyId)
+	case *kmsapi.SignRequest:
+		return use(v, f, op, *in.KeyId, string(*in.SigningAlgorithm))
+	case *kmsapi.VerifyRequest:
+		return use(v, f, op, *in.KeyId, string(*in.SigningAlgorithm))
+	case *kmsapi.GenerateMacRequest:
+		return use(v, f, op, *in.KeyId, string(*in.MacAlgorithm))
+	case *kmsapi.VerifyMacRequest:
+		return use(v, f, op, *in.KeyId, string(*in.MacAlgorithm))
+	case *kmsapi.DeriveSharedSecretRequest:
+		return use(v, f, op, *in.KeyId, string(*in.KeyAgreementAlgorithm))
+	case *kmsapi.GetPublicKeyRequest:
+		out, _, err := v.DescribePublicKey(f, in)
+		return out, err
 	operation, ok := kmsapi.Lookup(op)
 	if !ok {
+	case *kmsapi.GenerateDataKeyWithoutPlaintextRequest:
+		return v.Use(f, op, *in.KeyId)
+	case *kmsapi.GenerateDataKeyPairRequest:
+		return v.Use(f, op, *in.KeyId)
+	case *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest:
+		return v.Use(f, op, *in.KeyId)
 		return nil, nil, fmt.Errorf("no operation %q", op)
 	}
 	in := operation.New()
 	if err := in.UnmarshalJSON([]byte(body)); err != nil {
+// use says which key an operation would use with an algorithm.
+func use(v *keyengine.View, f keyengine.Facts, op, id, algorithm string) (any, error) {
+	u, err := v.Use(f, op, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := u.Algorithm(algorithm); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
 		return nil, nil, err
 	}
 	if err := in.Validate(); err != nil {

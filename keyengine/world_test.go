@@ -186,26 +186,15 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 	case *kmsapi.ListKeyRotationsRequest:
 		return v.ListKeyRotations(f, in)
 	case *kmsapi.EncryptRequest:
+		if in.EncryptionAlgorithm != nil {
+			return use(v, f, op, *in.KeyId, string(*in.EncryptionAlgorithm))
+		}
 		return v.Use(f, op, *in.KeyId)
 	case *kmsapi.DecryptRequest:
 		if in.KeyId == nil {
 			return nil, errNotRead // the key is in the ciphertext
 		}
 		return v.UseForCiphertext(f, op, in.KeyId, keyengine.Ref{Account: f.Caller.Account, KeyID: *in.KeyId})
-	case *kmsapi.GenerateDataKeyRequest:
-		return v.Use(f, op, *in.KeyId)
-	}
-	return nil, fmt.Errorf("%w: %s", errNotRead, op)
-}
-		if in.EncryptionAlgorithm != nil {
-			return use(v, f, op, *in.KeyId, string(*in.EncryptionAlgorithm))
-		}
-
-// errNotRead is the error of an operation that is not the engine's.
-var errNotRead = errors.New("not an operation of the engine")
-
-// call makes a call from an operation's name and JSON.
-func (w *world) call(s *site, acct, op, body string) (reply any, events []keyengine.Event, err error) {
 	case *kmsapi.ReEncryptRequest:
 		return v.Use(f, op, *in.DestinationKeyId)
 	case *kmsapi.SignRequest:
@@ -221,18 +210,18 @@ func (w *world) call(s *site, acct, op, body string) (reply any, events []keyeng
 	case *kmsapi.GetPublicKeyRequest:
 		out, _, err := v.DescribePublicKey(f, in)
 		return out, err
-	operation, ok := kmsapi.Lookup(op)
-	if !ok {
+	case *kmsapi.GenerateDataKeyRequest:
+		return v.Use(f, op, *in.KeyId)
 	case *kmsapi.GenerateDataKeyWithoutPlaintextRequest:
 		return v.Use(f, op, *in.KeyId)
 	case *kmsapi.GenerateDataKeyPairRequest:
 		return v.Use(f, op, *in.KeyId)
 	case *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest:
 		return v.Use(f, op, *in.KeyId)
-		return nil, nil, fmt.Errorf("no operation %q", op)
 	}
-	in := operation.New()
-	if err := in.UnmarshalJSON([]byte(body)); err != nil {
+	return nil, fmt.Errorf("%w: %s", errNotRead, op)
+}
+
 // use says which key an operation would use with an algorithm.
 func use(v *keyengine.View, f keyengine.Facts, op, id, algorithm string) (any, error) {
 	u, err := v.Use(f, op, id)
@@ -245,6 +234,17 @@ func use(v *keyengine.View, f keyengine.Facts, op, id, algorithm string) (any, e
 	return u, nil
 }
 
+// errNotRead is the error of an operation that is not the engine's.
+var errNotRead = errors.New("not an operation of the engine")
+
+// call makes a call from an operation's name and JSON.
+func (w *world) call(s *site, acct, op, body string) (reply any, events []keyengine.Event, err error) {
+	operation, ok := kmsapi.Lookup(op)
+	if !ok {
+		return nil, nil, fmt.Errorf("no operation %q", op)
+	}
+	in := operation.New()
+	if err := in.UnmarshalJSON([]byte(body)); err != nil {
 		return nil, nil, err
 	}
 	if err := in.Validate(); err != nil {

@@ -17,6 +17,7 @@ const stateTable = `
 operation             Enabled Disabled PendingDeletion PendingReplicaDeletion PendingImport Creating Updating
 CancelKeyDeletion     e4      e4       ok              ok                     e4            e4       e4
 CreateAlias           ok      ok       e3              e3                     ok            ok       ok
+CreateGrant           ok      e1       e3              e3                     e5            e14      ok
 Encrypt               ok      e1       e3              e3                     e5            e14      ok
 Decrypt               ok      e1       e3              e3                     e5            e14      ok
 GenerateDataKey       ok      e1       e3              e3                     e5            e14      ok
@@ -30,10 +31,13 @@ GetKeyPolicy          ok      ok       ok              ok                     ok
 ListKeyPolicies       ok      ok       ok              ok                     ok            ok       ok
 GetKeyRotationStatus  ok      ok       ok              ok                     ok            ok       ok
 ListAliases           ok      ok       ok              ok                     ok            ok       ok
+ListGrants            ok      ok       ok              ok                     ok            ok       ok
 ListResourceTags      ok      ok       ok              ok                     ok            ok       ok
 ListKeyRotations      ok      ok       ok              ok                     ok            ok       ok
 PutKeyPolicy          ok      ok       ok              ok                     ok            ok       ok
 ReplicateKey          ok      e1       e3              e3                     e5            e14      e15
+RetireGrant           ok      ok       ok              ok                     ok            ok       ok
+RevokeGrant           ok      ok       ok              ok                     ok            ok       ok
 RotateKeyOnDemand     ok      e1       e3              e3                     e5            e14      e15
 ScheduleKeyDeletion   ok      ok       e3              e3                     ok            ok       e15
 TagResource           ok      ok       e3              e3                     ok            ok       ok
@@ -49,6 +53,9 @@ const anyPolicy = `{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allo
 func body(op string) string {
 	more := map[string]string{
 		"CreateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/new"}`,
+		"CreateGrant":          `{"KeyId":"$k1","GranteePrincipal":"` + alice + `","Operations":["Decrypt"]}`,
+		"RetireGrant":          `{"KeyId":"$k1","GrantId":"$g1"}`,
+		"RevokeGrant":          `{"KeyId":"$k1","GrantId":"$g1"}`,
 		"UpdateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/old"}`,
 		"DeleteAlias":          `{"AliasName":"alias/old"}`,
 		"Encrypt":              `{"KeyId":"$k1","Plaintext":"AA=="}`,
@@ -151,6 +158,7 @@ func TestKeyStateTable(t *testing.T) {
 			op, code := cells[0], cells[i+1]
 			t.Run(op+"/"+state, func(t *testing.T) {
 				w, at := worldWith(t, state)
+				w.grant(at)
 				keyARN := "arn:aws:kms:" + at.place.Region + ":" + account + ":key/" + w.names["$k1"]
 				want := outcome(code, state)
 				if want != "" {

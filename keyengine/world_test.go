@@ -37,7 +37,8 @@ type world struct {
 	now     int64
 	keys    int
 	secrets int
-	names   map[string]string // "$k1" to the key id, "$m1" to the material id, …
+	grants  int
+	names   map[string]string // "$k1" to the key id, "$m1" to the material id, "$g1" to the grant id, …
 	watch   func(*site, keyengine.Command, keyengine.Facts)
 }
 
@@ -161,6 +162,12 @@ func (w *world) command(s *site, op string, in kmsapi.Input) (keyengine.Command,
 		return keyengine.EnableKeyRotation{Request: in}, true
 	case *kmsapi.DisableKeyRotationRequest:
 		return keyengine.DisableKeyRotation{Request: in}, true
+	case *kmsapi.CreateGrantRequest:
+		return keyengine.CreateGrant{Request: in, GrantID: w.newGrantID()}, true
+	case *kmsapi.RetireGrantRequest:
+		return keyengine.RetireGrant{Request: in, Token: openToken(in.GrantToken)}, true
+	case *kmsapi.RevokeGrantRequest:
+		return keyengine.RevokeGrant{Request: in}, true
 	}
 	return nil, false
 }
@@ -185,6 +192,10 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 		return v.GetKeyRotationStatus(f, in)
 	case *kmsapi.ListKeyRotationsRequest:
 		return v.ListKeyRotations(f, in)
+	case *kmsapi.ListGrantsRequest:
+		return v.ListGrants(f, in)
+	case *kmsapi.ListRetirableGrantsRequest:
+		return v.ListRetirableGrants(f, in)
 	case *kmsapi.EncryptRequest:
 		if in.EncryptionAlgorithm != nil {
 			return use(v, f, op, *in.KeyId, string(*in.EncryptionAlgorithm))
@@ -390,6 +401,7 @@ func (w *world) check(t tb) {
 			t.Errorf("%s: %s", name, problem)
 		}
 		checkSecrets(t, s)
+		checkGrants(t, s)
 		replayed := new(rows.Memory)
 		for _, e := range s.log {
 			keyengine.Evolve(replayed, s.place, e)

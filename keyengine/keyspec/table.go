@@ -31,12 +31,12 @@ func build() []Spec {
 }
 
 func rsa(bits int) Spec {
-	return asymmetric("RSA_"+strconv.Itoa(bits),
+	return built(asymmetric("RSA_"+strconv.Itoa(bits),
 		Usage{EncryptDecrypt, []Algorithm{oaep("1", bits, 20), oaep("256", bits, 32)}},
 		Usage{SignVerify, []Algorithm{
 			sign("RSASSA_PSS_SHA_256", 32), sign("RSASSA_PSS_SHA_384", 48), sign("RSASSA_PSS_SHA_512", 64),
 			sign("RSASSA_PKCS1_V1_5_SHA_256", 32), sign("RSASSA_PKCS1_V1_5_SHA_384", 48), sign("RSASSA_PKCS1_V1_5_SHA_512", 64),
-		}})
+		}}))
 }
 
 // oaep takes what the padding leaves of the modulus: RFC 8017, section 7.1.1.
@@ -86,6 +86,11 @@ func sm2() Spec {
 
 func asymmetric(name string, usages ...Usage) Spec {
 	return Spec{Name: name, Class: Asymmetric, Usages: usages, MultiRegion: true, Importable: true}
+}
+
+func built(s Spec) Spec {
+	s.Built = true
+	return s
 }
 
 func sign(name string, digest int) Algorithm {

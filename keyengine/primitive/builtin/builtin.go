@@ -13,6 +13,7 @@ import (
 	"meridian/keyengine/primitive"
 	"meridian/keyengine/primitive/aesgcm"
 	"meridian/keyengine/primitive/hmac"
+	"meridian/keyengine/primitive/rsa"
 )
 
 // Providers returns one provider for each key spec that is built.
@@ -20,6 +21,7 @@ func Providers() []primitive.Provider {
 	return slices.Concat(
 		[]primitive.Provider{aesgcm.Provider{}},
 		hmac.Providers(),
+		rsa.Providers(),
 	)
 }
 

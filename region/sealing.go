@@ -163,7 +163,12 @@ func (r *Region) openNothing(call *kmsapi.Call, op string, keyID *string, algori
 	return &opening{cipherKey: c}, err
 }
 
-func (o *opening) materialName() *string { return o.cipherKey.materialName(o.blob.Key.Material) }
+func (o *opening) materialName() *string {
+	if o.blob == nil {
+		return nil
+	}
+	return o.cipherKey.materialName(o.blob.Key.Material)
+}
 
 func (o *opening) open(context map[string]string) (plaintext []byte, err error) {
 	if err := o.checkContext(context); err != nil {

@@ -22,7 +22,7 @@ import (
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
-	"meridian/keyengine/primitive/aesgcm"
+	"meridian/keyengine/primitive/builtin"
 	"meridian/keyengine/rows"
 	"meridian/region"
 	"meridian/region/forward"
@@ -37,6 +37,8 @@ type world struct {
 	down  atomic.Bool // calls between nodes fail
 	calls atomic.Int64
 	skew  [3]time.Duration // of the nodes' wall clocks
+	made  atomic.Int64     // materials
+	gate  chan struct{}    // if there is one, HMAC_224 is not made before it is closed
 }
 
 func (w *world) wall(i int) func() time.Time {
@@ -76,7 +78,7 @@ func newWorld(t testing.TB, skew ...time.Duration) *world {
 		r := region.New(region.Config{
 			Place: place, Regions: []string{place.Region}, Node: fmt.Sprintf("us-east-1/%d", i+1), Nodes: 3, OtherNodes: others(i),
 			Store: store{stores[i]}, Log: w.group.Node(i), Ring: ring, Peers: w,
-			Primitives: primitive.NewSet(aesgcm.Provider{}), Random: rand.Reader, Wall: w.wall(i),
+			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
 			Logger: slog.New(slog.DiscardHandler),
 		})
 		behind[i].Store(r)
@@ -84,6 +86,22 @@ func newWorld(t testing.TB, skew ...time.Duration) *world {
 		w.nodes = append(w.nodes, r)
 	}
 	return w
+}
+
+// generator makes material for a world.
+type generator struct{ w *world }
+
+// Generate implements region.Generator.
+func (g generator) Generate(ctx context.Context, spec string) (primitive.Material, error) {
+	if g.w.gate != nil && spec == "HMAC_224" {
+		select {
+		case <-g.w.gate:
+		case <-ctx.Done():
+			return primitive.Material{}, ctx.Err()
+		}
+	}
+	g.w.made.Add(1)
+	return builtin.Set().Generate(spec, rand.Reader)
 }
 
 // others are the addresses of the nodes that are not node i.

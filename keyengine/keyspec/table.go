@@ -47,7 +47,7 @@ func oaep(hash string, bits, hashBytes int) Algorithm {
 func ecc(name, algorithm string, digest int, agrees bool) Spec {
 	s := asymmetric(name, Usage{SignVerify, []Algorithm{sign(algorithm, digest)}})
 	if agrees {
-		s.Usages = append(s.Usages, agreement())
+		s.Usages, s.Built = append(s.Usages, agreement()), true
 	}
 	return s
 }

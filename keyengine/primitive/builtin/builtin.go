@@ -12,6 +12,7 @@ import (
 
 	"meridian/keyengine/primitive"
 	"meridian/keyengine/primitive/aesgcm"
+	"meridian/keyengine/primitive/ecdsa"
 	"meridian/keyengine/primitive/hmac"
 	"meridian/keyengine/primitive/rsa"
 )
@@ -21,6 +22,7 @@ func Providers() []primitive.Provider {
 	return slices.Concat(
 		[]primitive.Provider{aesgcm.Provider{}},
 		hmac.Providers(),
+		ecdsa.Providers(),
 		rsa.Providers(),
 	)
 }

@@ -56,3 +56,21 @@ func agrees(t *testing.T, p primitive.Provider, a primitive.Agrees) {
 		}
 	})
 }
+
+// FuzzPeer feeds an agreement with public keys from outside: it derives a secret or says ErrPeer.
+func FuzzPeer(f *testing.F, p interface {
+	primitive.Provider
+	primitive.PublicKeys
+	primitive.Agrees
+},
+) {
+	agreement := must(p.Agreement(material(p, 1)))
+	f.Add(must(p.PublicKey(material(p, 2))))
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, spki []byte) {
+		secret, err := agreement.Derive(spki)
+		if (err == nil) != (len(secret) > 0) || err != nil && err != primitive.ErrPeer {
+			t.Fatalf("%d bytes, %v", len(secret), err)
+		}
+	})
+}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"meridian/keyengine"
 	"meridian/keyengine/canonical"
 	"meridian/keyengine/keyspec"
@@ -99,6 +101,19 @@ func checkGrants(t tb, s *site) {
 	if len(count) > 0 {
 		t.Errorf("%s: grants that nobody counts: %v", s.place.Region, count)
 	}
+}
+
+// anyGrant draws a grant of the Region, and makes up one where there is none.
+func anyGrant(t *rapid.T, s *site) (keyID, grantID string) {
+	var grants [][]string
+	for k := range s.rows.Scan([]byte("g/"+account+"/"), nil) {
+		grants = append(grants, strings.Split(string(k), "/")[2:])
+	}
+	if len(grants) == 0 {
+		return "$k1", strings.Repeat("0", 64)
+	}
+	g := rapid.SampledFrom(grants).Draw(t, "grant")
+	return g[0], g[1]
 }
 
 func TestGrantsPerKey(t *testing.T) {

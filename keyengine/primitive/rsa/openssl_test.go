@@ -1,40 +1,12 @@
 package rsa_test
 
 import (
-	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"meridian/keyengine/primitive"
 	"meridian/keyengine/primitive/primitivetest"
 )
-
-// openssl runs it in a folder that holds files, and returns what it prints.
-func openssl(t *testing.T, files map[string][]byte, args ...string) []byte {
-	t.Helper()
-	program, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed: nothing to compare with")
-	}
-	folder := t.TempDir()
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Dir = folder
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("openssl %s: %v: %s", strings.Join(args, " "), err, stderr.String())
-	}
-	return out
-}
 
 func TestOpenSSLVerifies(t *testing.T) {
 	p := keep(2048)
@@ -59,11 +31,11 @@ func TestOpenSSLVerifies(t *testing.T) {
 			}
 			files := map[string][]byte{"key": spki, "message": message, "signature": signature}
 			args := append([]string{"dgst", "-sha" + hash, "-verify", "key", "-keyform", "DER", "-signature", "signature"}, options...)
-			if out := openssl(t, files, append(args, "message")...); !strings.Contains(string(out), "Verified OK") {
+			if out := primitivetest.OpenSSL(t, files, append(args, "message")...); !strings.Contains(string(out), "Verified OK") {
 				t.Errorf("%s%s: %s", scheme, hash, out)
 			}
 			args = append([]string{"dgst", "-sha" + hash, "-sign", "private", "-keyform", "DER"}, options...)
-			theirs := openssl(t, map[string][]byte{"private": m.Bytes(), "message": message}, append(args, "message")...)
+			theirs := primitivetest.OpenSSL(t, map[string][]byte{"private": m.Bytes(), "message": message}, append(args, "message")...)
 			if err := signer.Verify(scheme+hash, primitive.Raw, message, theirs); err != nil {
 				t.Errorf("%s%s of openssl: %v", scheme, hash, err)
 			}
@@ -86,7 +58,7 @@ func TestOpenSSLEncrypts(t *testing.T) {
 		options := []string{
 			"-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha" + hash, "-pkeyopt", "rsa_mgf1_md:sha" + hash, "-in", "in",
 		}
-		theirs := openssl(t, map[string][]byte{"key": spki, "in": []byte("plaintext")},
+		theirs := primitivetest.OpenSSL(t, map[string][]byte{"key": spki, "in": []byte("plaintext")},
 			append([]string{"pkeyutl", "-encrypt", "-pubin", "-inkey", "key", "-keyform", "DER"}, options...)...)
 		if got, err := enc.Decrypt("RSAES_OAEP_SHA_"+hash, theirs); err != nil || string(got) != "plaintext" {
 			t.Errorf("SHA-%s of openssl: %q, %v", hash, got, err)
@@ -95,7 +67,7 @@ func TestOpenSSLEncrypts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := openssl(t, map[string][]byte{"key": m.Bytes(), "in": ours},
+		got := primitivetest.OpenSSL(t, map[string][]byte{"key": m.Bytes(), "in": ours},
 			append([]string{"pkeyutl", "-decrypt", "-inkey", "key", "-keyform", "DER"}, options...)...)
 		if string(got) != "plaintext" {
 			t.Errorf("SHA-%s by openssl: %q", hash, got)

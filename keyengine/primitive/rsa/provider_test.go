@@ -9,6 +9,7 @@ import (
 	"os"
 	"testing"
 
+	"meridian/keyengine/keyspec"
 	"meridian/keyengine/primitive"
 	"meridian/keyengine/primitive/primitivetest"
 	provider "meridian/keyengine/primitive/rsa"
@@ -39,8 +40,48 @@ func keep(bits int) kept { return kept{provider.Provider{Bits: bits}} }
 
 func TestConformance(t *testing.T) {
 	primitivetest.Run(t, provider.Provider{Bits: 2048})
+}
+
+// TestLongerKeys does once what the suite does often with a short key, as it takes so much longer.
+func TestLongerKeys(t *testing.T) {
 	for _, bits := range []int{3072, 4096} {
-		t.Run(fmt.Sprint(bits), func(t *testing.T) { primitivetest.Run(t, keep(bits)) })
+		p := keep(bits)
+		spec, ok := keyspec.Lookup(p.Spec())
+		if !ok {
+			t.Fatalf("there is no %s", p.Spec())
+		}
+		m := generate(t, p)
+		enc, err := p.BareEncrypter(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encryption, _ := spec.Usage(keyspec.EncryptDecrypt)
+		for _, a := range encryption.Algorithms {
+			ciphertext, err := enc.Encrypt(primitivetest.Rand(1), a.Name, make([]byte, a.MaxBytes))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := enc.Decrypt(a.Name, ciphertext); err != nil || len(got) != a.MaxBytes {
+				t.Errorf("%s %s: %d bytes, %v", p.Spec(), a.Name, len(got), err)
+			}
+			if _, err := enc.Encrypt(primitivetest.Rand(1), a.Name, make([]byte, a.MaxBytes+1)); err != primitive.ErrInput {
+				t.Errorf("%s %s: %v", p.Spec(), a.Name, err)
+			}
+		}
+		signer, err := p.Signer(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signing, _ := spec.Usage(keyspec.SignVerify)
+		for _, a := range signing.Algorithms {
+			signature, err := signer.Sign(primitivetest.Rand(1), a.Name, primitive.Raw, nil)
+			if err != nil || len(signature) != bits/8 {
+				t.Fatalf("%s %s: %d bytes, %v", p.Spec(), a.Name, len(signature), err)
+			}
+			if err := signer.Verify(a.Name, primitive.Raw, nil, signature); err != nil {
+				t.Errorf("%s %s: %v", p.Spec(), a.Name, err)
+			}
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 package region_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"meridian/keyengine/keyspec"
 	"meridian/keyengine/kmsapi"
@@ -36,7 +38,15 @@ func TestMaterialThatTakesTooLong(t *testing.T) {
 	w := newWorld(t)
 	w.gate = make(chan struct{})
 	w.lead(0)
-	w.refused(kmsapi.DependencyTimeoutException, "CreateKey", `{"KeySpec":"HMAC_224","KeyUsage":"GENERATE_VERIFY_MAC"}`)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := w.dispatch(ctx, 0, "CreateKey", &kmsapi.Call{
+		RequestID: "r", Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root"},
+		Raw: kmsapi.Raw{Body: []byte(`{"KeySpec":"HMAC_224","KeyUsage":"GENERATE_VERIFY_MAC"}`)},
+	})
+	if code(err) != kmsapi.DependencyTimeoutException {
+		t.Errorf("got %v", err)
+	}
 	var keys kmsapi.ListKeysResponse
 	w.do(0, "ListKeys", `{}`, &keys)
 	if len(keys.Keys) != 0 {

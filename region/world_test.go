@@ -152,11 +152,11 @@ func (w *world) call(i int, operation string, invocation string, body string) (a
 		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
 		Raw:    kmsapi.Raw{Header: map[string][]string{"X-Operation": {operation}, "X-Invocation": {invocation}}, Body: []byte(body)},
 	}
-	out, err := w.dispatch(i, operation, call)
+	out, err := w.dispatch(context.Background(), i, operation, call)
 	return out, call, err
 }
 
-func (w *world) dispatch(i int, operation string, call *kmsapi.Call) (any, error) {
+func (w *world) dispatch(ctx context.Context, i int, operation string, call *kmsapi.Call) (any, error) {
 	op, ok := kmsapi.Lookup(operation)
 	if !ok {
 		return nil, fmt.Errorf("no operation %s", operation)
@@ -168,7 +168,7 @@ func (w *world) dispatch(i int, operation string, call *kmsapi.Call) (any, error
 	if err := in.Validate(); err != nil {
 		return nil, err
 	}
-	return w.nodes[i].Dispatch(context.Background(), op, call, in)
+	return w.nodes[i].Dispatch(ctx, op, call, in)
 }
 
 // do is call for a call that must work, decoded into out.
@@ -202,7 +202,7 @@ func (w *world) Forward(_ context.Context, addr string, c forward.Call) (*forwar
 		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
 		Raw:    kmsapi.Raw{Header: c.Header, Body: c.Body},
 	}
-	out, err := w.dispatch(w.index(addr), c.Header.Get("X-Operation"), call)
+	out, err := w.dispatch(context.Background(), w.index(addr), c.Header.Get("X-Operation"), call)
 	a := &forward.Answer{Status: http.StatusOK, Header: http.Header{}}
 	for k, v := range call.Reply {
 		a.Header.Set(k, v)

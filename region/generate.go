@@ -2,6 +2,7 @@ package region
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -15,7 +16,8 @@ import (
 // Generator makes key material. RSA takes seconds of a processor: a Generator bounds how much of that
 // goes on at once, and only the calls that need it wait.
 type Generator interface {
-	// Generate makes material of a key spec, or returns ctx's error.
+	// Generate makes material of a key spec. Its errors are a *kmsapi.Fault for the caller, ctx's error
+	// or a defect.
 	Generate(ctx context.Context, spec string) (primitive.Material, error)
 }
 
@@ -62,7 +64,11 @@ func (r *Region) generate(ctx context.Context, spec string) (primitive.Material,
 		m.Destroy()
 		return primitive.Material{}, errSlow
 	}
-	if err != nil {
+	var fault *kmsapi.Fault
+	switch {
+	case errors.As(err, &fault):
+		return primitive.Material{}, fault
+	case err != nil:
 		return primitive.Material{}, fmt.Errorf("make key material: %w", err)
 	}
 	return m, nil

@@ -47,17 +47,17 @@ func oaep(hash string, bits, hashBytes int) Algorithm {
 func ecc(name, algorithm string, digest int, agrees bool) Spec {
 	s := asymmetric(name, Usage{SignVerify, []Algorithm{sign(algorithm, digest)}})
 	if agrees {
-		s.Usages, s.Built = append(s.Usages, agreement()), true
+		s.Usages = append(s.Usages, agreement())
 	}
-	return s
+	return built(s)
 }
 
 // ed25519 has one algorithm for messages and one for digests, none for both.
 func ed25519() Spec {
-	return asymmetric("ECC_NIST_EDWARDS25519", Usage{SignVerify, []Algorithm{
+	return built(asymmetric("ECC_NIST_EDWARDS25519", Usage{SignVerify, []Algorithm{
 		{Name: "ED25519_SHA_512", MaxBytes: message},
 		{Name: "ED25519_PH_SHA_512", DigestBytes: 64},
-	}})
+	}}))
 }
 
 func mldsa(set int) Spec {

@@ -13,8 +13,10 @@ import (
 	"meridian/keyengine/primitive"
 	"meridian/keyengine/primitive/aesgcm"
 	"meridian/keyengine/primitive/ecdsa"
+	"meridian/keyengine/primitive/eddsa"
 	"meridian/keyengine/primitive/hmac"
 	"meridian/keyengine/primitive/rsa"
+	"meridian/keyengine/primitive/secp256k1"
 )
 
 // Providers returns one provider for each key spec that is built.
@@ -23,6 +25,8 @@ func Providers() []primitive.Provider {
 		[]primitive.Provider{aesgcm.Provider{}},
 		hmac.Providers(),
 		ecdsa.Providers(),
+		secp256k1.Providers(),
+		eddsa.Providers(),
 		rsa.Providers(),
 	)
 }

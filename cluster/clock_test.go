@@ -105,6 +105,7 @@ func TestWhatEventsMean(t *testing.T) {
 		{keyengine.FamilyEvent{Ref: ref, Event: family.RotationActivated{}}, "new key material in use"},
 		{keyengine.FamilyEvent{Ref: ref, Event: family.HandoffAborted{}}, "hand-off of the primary role given up"},
 		{keyengine.FamilyEvent{Ref: ref, Event: family.HandoffAborted{Reason: "too late"}}, "hand-off of the primary role given up: too late"},
+		{keyengine.FamilyEvent{Ref: ref, Event: family.PrimaryTaken{}}, "primary role taken"},
 		{keyengine.FamilyEvent{Ref: ref, Event: family.Orphaned{}}, "Orphaned"}, // nothing is kept quiet only because it is rare
 		{keyengine.FamilyEvent{Ref: ref, Event: family.StatusAdvanced{}}, ""},
 		{keyengine.FamilyEvent{Ref: ref, Event: family.RecordAccepted{}}, ""},

@@ -40,6 +40,8 @@ func meaning(e control.Event) (FellDue, bool) {
 		f.What = "automatic rotation begun"
 	case "RotationActivated":
 		f.What = "new key material in use"
+	case "PrimaryTaken":
+		f.What = "primary role taken"
 	case "HandoffAborted":
 		f.What = "hand-off of the primary role given up"
 		if data.Reason != "" {
@@ -56,5 +58,6 @@ func talk() []string {
 	return []string{
 		"MaterialsWrapped", "StatusReceived", "StatusAdvanced", "RecordAccepted", "ReplicaReported", "MaterialImported", "ReplicaCompleted",
 		"MaterialSalvaged", "KeyCreated", "ReplicaCreated", "Frozen", "Thawed",
+		"PrimaryRelinquished",
 	}
 }

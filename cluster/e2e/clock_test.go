@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,10 +57,17 @@ func TestTimeIsMovedAhead(t *testing.T) {
 		ok(t, err)
 	}
 
+	moving := createKey(t, us, true)
+	c.replicate(t, moving, east, west)
+	_, err := us.UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &moving, PrimaryRegion: aws.String(west)})
+	ok(t, err)
+
 	offset, due := moved(t, c.do(t, "clock", "advance", "6d", "-o", "json"))
+	due = slices.DeleteFunc(due, func(d string) bool { return d == west+" PrimaryTaken" }) // seen if it was not there before
 	if offset != 6*86400 || len(due) != 0 {
 		t.Errorf("after 6 days: offset %d, due %v", offset, due)
 	}
+	awaitPrimary(t, c, moving, west, east, west) // its time-out was passed, but it was waited for
 	awaitState(t, us, key, types.KeyStatePendingReplicaDeletion)
 	awaitState(t, eu, key, types.KeyStatePendingDeletion)
 	offset, due = moved(t, c.do(t, "clock", "advance", "9d", "-o", "json"))
@@ -73,7 +81,7 @@ func TestTimeIsMovedAhead(t *testing.T) {
 	}
 
 	c.do(t, "kill", west)
-	_, err := c.run("clock", "advance", "1h")
+	_, err = c.run("clock", "advance", "1h")
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), west+" could not be reached") {
 		t.Errorf("while a Region is down: %v", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"hash"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"meridian/keyengine/keyspec"
@@ -67,4 +69,53 @@ func TestCiphertextsFromOutside(t *testing.T) {
 	w.refused(kmsapi.ValidationException, "ReEncrypt", input("CiphertextBlob", sealed.CiphertextBlob, "DestinationKeyId", bare, "DestinationEncryptionAlgorithm", "RSAES_OAEP_SHA_1"))
 	// A blob that names a symmetric key is not the asymmetric key's.
 	w.refused(kmsapi.InvalidCiphertextException, "Decrypt", input("KeyId", bare, "CiphertextBlob", sealed.CiphertextBlob, "EncryptionAlgorithm", "RSAES_OAEP_SHA_1"))
+}
+
+// What is kept ready of a key goes with every change of the key, and calls that run meanwhile get on.
+func TestUseWhileTheKeyChanges(t *testing.T) {
+	w := newWorld(t)
+	w.lead(0)
+	id := w.key("HMAC_256", keyspec.MAC)
+	w.settle()
+	var users sync.WaitGroup
+	stop := make(chan struct{})
+	var done atomic.Int64
+	for i := range 3 {
+		users.Go(func() {
+			var first string
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				out, _, err := w.call(i, "GenerateMac", "", input("KeyId", id, "Message", []byte("m"), "MacAlgorithm", "HMAC_SHA_256"))
+				switch {
+				case code(err) == kmsapi.DisabledException:
+				case err != nil:
+					t.Errorf("node %d: %v", i+1, err)
+					return
+				default:
+					mac := string(out.(*kmsapi.GenerateMacResponse).Mac)
+					if first == "" {
+						first = mac
+					}
+					if mac != first {
+						t.Errorf("node %d: another code for the same message", i+1)
+						return
+					}
+					done.Add(1)
+				}
+			}
+		})
+	}
+	for range 25 {
+		w.do(0, "DisableKey", input("KeyId", id), nil)
+		w.do(0, "EnableKey", input("KeyId", id), nil)
+	}
+	close(stop)
+	users.Wait()
+	if done.Load() < 25 {
+		t.Errorf("only %d codes were made: the test shows little", done.Load())
+	}
 }

@@ -116,3 +116,33 @@ func check(t *testing.T, what string, err error, want string) {
 		t.Errorf("%s: got %v, want %q", what, err, want)
 	}
 }
+
+// TestNewKeySpec asks for keys before there is a key: the partition decides, and the spec's own row.
+func TestNewKeySpec(t *testing.T) {
+	aws, china := keyengine.Place{Partition: "aws", Region: "us-east-1"}, keyengine.Place{Partition: "aws-cn", Region: "cn-north-1"}
+	for _, s := range keyspec.All() {
+		for _, u := range s.Usages {
+			for _, p := range []keyengine.Place{aws, china} {
+				name, err := keyengine.NewKeySpec(p, &kmsapi.CreateKeyRequest{
+					KeySpec: new(kmsapi.KeySpec(s.Name)), KeyUsage: new(kmsapi.KeyUsageType(u.Name)),
+				})
+				if s.Built && s.In(p.Partition) {
+					if err != nil || name != s.Name {
+						t.Errorf("%s %s in %s: %s, %v", s.Name, u.Name, p.Region, name, err)
+					}
+					continue
+				}
+				var f *kmsapi.Fault
+				if !errors.As(err, &f) || f.Code != kmsapi.UnsupportedOperationException {
+					t.Errorf("%s %s in %s: %s, %v", s.Name, u.Name, p.Region, name, err)
+				}
+			}
+		}
+	}
+	_, err := keyengine.NewKeySpec(china, &kmsapi.CreateKeyRequest{
+		KeySpec: new(kmsapi.KeySpec("SM2")), KeyUsage: new(kmsapi.KeyUsageType("SIGN_VERIFY")), MultiRegion: new(true),
+	})
+	if want := "UnsupportedOperationException: KeySpec SM2 does not support multi-Region keys."; err == nil || err.Error() != want {
+		t.Errorf("SM2 in several Regions: %v", err)
+	}
+}

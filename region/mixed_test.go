@@ -91,7 +91,7 @@ func TestUseWhileTheKeyChanges(t *testing.T) {
 				}
 				out, _, err := w.call(i, "GenerateMac", "", input("KeyId", id, "Message", []byte("m"), "MacAlgorithm", "HMAC_SHA_256"))
 				switch {
-				case code(err) == kmsapi.DisabledException:
+				case code(err) == kmsapi.DisabledException, code(err) == kmsapi.KMSInternalException: // or nobody confirms it in time
 				case err != nil:
 					t.Errorf("node %d: %v", i+1, err)
 					return

@@ -61,8 +61,8 @@ func ed25519() Spec {
 }
 
 func mldsa(set int) Spec {
-	return asymmetric("ML_DSA_"+strconv.Itoa(set),
-		Usage{SignVerify, []Algorithm{{Name: "ML_DSA_SHAKE_256", MaxBytes: message, MuBytes: 64}}})
+	return built(asymmetric("ML_DSA_"+strconv.Itoa(set),
+		Usage{SignVerify, []Algorithm{{Name: "ML_DSA_SHAKE_256", MaxBytes: message, MuBytes: 64}}}))
 }
 
 func hmac(bits int) Spec {

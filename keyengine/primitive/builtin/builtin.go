@@ -15,6 +15,7 @@ import (
 	"meridian/keyengine/primitive/ecdsa"
 	"meridian/keyengine/primitive/eddsa"
 	"meridian/keyengine/primitive/hmac"
+	"meridian/keyengine/primitive/mldsa"
 	"meridian/keyengine/primitive/rsa"
 	"meridian/keyengine/primitive/secp256k1"
 )
@@ -27,6 +28,7 @@ func Providers() []primitive.Provider {
 		ecdsa.Providers(),
 		secp256k1.Providers(),
 		eddsa.Providers(),
+		mldsa.Providers(),
 		rsa.Providers(),
 	)
 }

@@ -74,8 +74,10 @@ func checkGrants(t tb, s *site) {
 			named++
 			want["g/same "+id] = ""
 		}
-		count[key]++
-		if _, ok := s.rows.Get([]byte("k/" + key)); !ok {
+		gone, _ := s.rows.Get([]byte("g/gone"))
+		if _, ok := s.rows.Get([]byte("k/" + key)); ok {
+			count[key]++
+		} else if !bytes.Contains(gone, []byte(key)) {
 			t.Errorf("%s: a grant outlived its key: %q", s.place.Region, k)
 		}
 	}
@@ -133,6 +135,70 @@ func TestGrantsPerKey(t *testing.T) {
 	if v, _ := rows.Get(count); binary.BigEndian.Uint64(v) != keyengine.MaxGrantsPerKey {
 		t.Errorf("one went, one came: %x", v)
 	}
+}
+
+// manyGrants gives $k1 more grants in a Region than go with it in one record, and deletes it there.
+func manyGrants(t *testing.T, w *world, region string) {
+	t.Helper()
+	for range 300 {
+		w.must(t, region, "CreateGrant", `{"KeyId":"$k1","GranteePrincipal":"`+alice+`","RetiringPrincipal":"`+bob+`","Operations":["Decrypt"]}`)
+	}
+	w.must(t, region, "ScheduleKeyDeletion", `{"KeyId":"$k1","PendingWindowInDays":7}`)
+	w.now += 7 * day
+	if _, err := w.runDue(w.sites[region]); err != nil {
+		t.Fatal(err)
+	}
+	w.check(t)
+}
+
+func grantRows(s *site) int {
+	n := 0
+	for range s.rows.Scan([]byte("g/"), nil) {
+		n++
+	}
+	return n
+}
+
+// The grants of a deleted key are out of reach at once and gone after a while.
+func TestManyGrantsOfADeletedKey(t *testing.T) {
+	w := newWorld("us-east-1")
+	s := w.sites["us-east-1"]
+	w.must(t, "us-east-1", "CreateKey", `{}`)
+	manyGrants(t, w, "us-east-1")
+	if n := grantRows(s); n != 1+44*3 {
+		t.Errorf("%d rows of grants after the deletion", n)
+	}
+	reply, _, err := w.call(s, account, "ListRetirableGrants", `{"RetiringPrincipal":"`+bob+`"}`)
+	if got, want := asJSON(t, reply), `{"Grants":[],"Truncated":false}`; err != nil || got != want {
+		t.Errorf("bob may retire %s, %v", got, err)
+	}
+	if code := refusal(t, w, "us-east-1", "ListGrants", `{"KeyId":"$k1"}`); code != kmsapi.NotFoundException {
+		t.Errorf("grants of a deleted key: %s", code)
+	}
+	for commands := 0; grantRows(s) > 0; commands++ {
+		if commands > 6 {
+			t.Fatalf("%d rows of grants after %d commands", grantRows(s), commands)
+		}
+		keyengine.EvolveCommand(s.rows, w.now, nil, "SeePeer", nil)
+		checkGrants(t, s)
+	}
+}
+
+// A replica made anew has the name of the one before it, and none of its grants.
+func TestGrantsDoNotComeBackWithAReplica(t *testing.T) {
+	w := newWorld("us-east-1", "eu-west-1")
+	w.must(t, "us-east-1", "CreateKey", `{"MultiRegion":true}`)
+	w.must(t, "us-east-1", "ReplicateKey", `{"KeyId":"$k1","ReplicaRegion":"eu-west-1"}`)
+	w.settle(t)
+	manyGrants(t, w, "eu-west-1")
+	w.settle(t)
+	w.must(t, "us-east-1", "ReplicateKey", `{"KeyId":"$k1","ReplicaRegion":"eu-west-1"}`)
+	w.settle(t)
+	w.must(t, "eu-west-1", "DescribeKey", `{"KeyId":"$k1"}`)
+	if n := grantRows(w.sites["eu-west-1"]); n != 0 {
+		t.Errorf("the new replica begins with %d rows of grants", n)
+	}
+	w.check(t)
 }
 
 // grantTable is which operations a grant for each kind of key may hold beside DescribeKey, CreateGrant

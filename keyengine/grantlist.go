@@ -7,7 +7,8 @@ import (
 	"meridian/keyengine/kmsapi"
 )
 
-// Grant returns a grant.
+// Grant returns a grant. For a while there may still be those of a deleted key; who asks has found the
+// key before.
 func (v *View) Grant(r GrantRef) (*Grant, bool) {
 	return load[Grant](v.rows, grantRow(r.Key, r.ID))
 }
@@ -87,6 +88,9 @@ func (v *View) ListRetirableGrants(f Facts, in *kmsapi.ListRetirableGrantsReques
 	out := &kmsapi.ListGrantsResponse{Grants: []kmsapi.GrantListEntry{}}
 	for k := range page.rows {
 		r := parseGrantRef(k[len(prefix):])
+		if l, ok := v.Family(r.Key); !ok || !live(l) {
+			continue // a deleted key's, on its way out
+		}
 		out.Grants = append(out.Grants, v.grantEntry(r, v.indexedGrant(r)))
 	}
 	out.Truncated, out.NextMarker = page.end()

@@ -37,12 +37,14 @@ type (
 //	g/to/<account>/<key id>/<principal>|<grant id>     empty: the grants of a grantee
 //	g/by/<principal>|<account>/<key id>/<grant id>     empty: the grants that a principal may retire
 //	g/same/<account>/<key id>/<32 bytes>               grant id: the named grant with these parameters
+//	g/gone                                             deleted keys that still have rows of grants
 //	c/grants/<account>/<key id>                        number of grants
 const (
 	prefixGrant      = "g/"
 	prefixGrantee    = "g/to/"
 	prefixRetiring   = "g/by/"
 	prefixSameGrant  = "g/same/"
+	rowGone          = "g/gone"
 	prefixGrantCount = "c/grants/"
 )
 
@@ -135,13 +137,4 @@ func (s state) dropGrant(r GrantRef) bool {
 		s.Delete(sameGrantRow(r.Key, g))
 	}
 	return true
-}
-
-// forgetGrants removes the grants of a deleted key.
-func (s state) forgetGrants(key Ref) {
-	prefix := grantRow(key, "")
-	for _, k := range keysWith(s, prefix, MaxGrantsPerKey) {
-		s.dropGrant(GrantRef{key, string(k[len(prefix):])})
-	}
-	s.Delete([]byte(grantCount(key)))
 }

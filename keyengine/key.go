@@ -209,6 +209,7 @@ func (c UpdateKeyDescription) decide(d *draft) (any, error) {
 }
 
 func (e KeyCreated) evolve(s state) {
+	s.finishSweep(Ref{e.Account, e.KeyID})
 	s.put(keyRow(Ref{e.Account, e.KeyID}), &e.Key)
 }
 

@@ -81,7 +81,7 @@ func sm2() Spec {
 		Usage{SignVerify, []Algorithm{sign("SM2DSA", 32)}},
 		agreement())
 	s.MultiRegion, s.Partition = false, "aws-cn"
-	return s
+	return built(s)
 }
 
 func asymmetric(name string, usages ...Usage) Spec {

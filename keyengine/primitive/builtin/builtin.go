@@ -18,6 +18,7 @@ import (
 	"meridian/keyengine/primitive/mldsa"
 	"meridian/keyengine/primitive/rsa"
 	"meridian/keyengine/primitive/secp256k1"
+	"meridian/keyengine/primitive/sm2"
 )
 
 // Providers returns one provider for each key spec that is built.
@@ -29,6 +30,7 @@ func Providers() []primitive.Provider {
 		secp256k1.Providers(),
 		eddsa.Providers(),
 		mldsa.Providers(),
+		sm2.Providers(),
 		rsa.Providers(),
 	)
 }

@@ -116,7 +116,8 @@ func TestImportRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	three, err := rsa.GenerateMultiPrimeKey(nil, 3, 2048) //nolint:staticcheck // what it makes is refused
+	//lint:ignore SA1019 what it makes is refused
+	three, err := rsa.GenerateMultiPrimeKey(nil, 3, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}

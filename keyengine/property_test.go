@@ -32,7 +32,11 @@ func randomBody(t *rapid.T, w *world, op string) string {
 	alias := rapid.SampledFrom([]string{"alias/a", "alias/b", "alias/c"}).Draw(t, "alias")
 	switch op {
 	case "CreateKey":
-		return fmt.Sprintf(`{"MultiRegion":%t}`, rapid.Bool().Draw(t, "multi"))
+		kind := rapid.SampledFrom([]string{
+			`"KeySpec":"SYMMETRIC_DEFAULT"`, `"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"`,
+			`"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"`, `"KeySpec":"RSA_2048"`,
+		}).Draw(t, "kind")
+		return fmt.Sprintf(`{"MultiRegion":%t,%s}`, rapid.Bool().Draw(t, "multi"), kind)
 	case "CreateAlias", "UpdateAlias":
 		return fmt.Sprintf(`{"AliasName":%q,"TargetKeyId":%q}`, alias, key)
 	case "DeleteAlias":

@@ -6,8 +6,10 @@
 //	encrypter, err := set.Encrypter(keyspec.SymmetricDefault, material)
 //	blob, err := encrypter.Seal(rand, key, context, plaintext)
 //
+// Package builtin has the whole set.
+//
 // It promises that a Material prints as «redacted» wherever it is printed, and that an error of
-// opening says nothing about why. It does not store material (see keyring), decide who may use it,
+// opening or verifying says nothing about why. It does not store material (see keyring), decide who may use it,
 // or know key states. It starts no goroutines; everything here is safe for concurrent use.
 package primitive
 

@@ -179,18 +179,18 @@ func ParseSpan(text string) (time.Duration, error) {
 
 // Span writes a number of seconds as ParseSpan reads it.
 func Span(seconds int64) string {
-	text := ""
+	var text strings.Builder
 	for _, unit := range []struct {
 		name    string
 		seconds int64
 	}{{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}} {
 		if n := seconds / unit.seconds; n > 0 {
-			text += fmt.Sprint(n, unit.name)
+			text.WriteString(fmt.Sprint(n, unit.name))
 		}
 		seconds %= unit.seconds
 	}
-	if text == "" {
+	if text.String() == "" {
 		return "0s"
 	}
-	return text
+	return text.String()
 }

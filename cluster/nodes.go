@@ -118,7 +118,17 @@ func (c *Cluster) Start(ctx context.Context, names ...string) error {
 			return err
 		}
 	}
-	return c.awaitNodes(ctx, names)
+	if err := c.awaitNodes(ctx, names); err != nil {
+		return err
+	}
+	var regions []string
+	for _, name := range names {
+		regions = append(regions, layout.RegionOf(name))
+	}
+	if err := c.bringClock(ctx, regions...); err != nil {
+		c.Note("the time of %s is not moved ahead yet: %v", strings.Join(regions, ", "), err)
+	}
+	return nil
 }
 
 // spawn starts the process of a node, if it does not live; the command is nil then. The process must be waited

@@ -34,6 +34,7 @@ func (c *Cluster) Supervise(ctx context.Context) error {
 	s := &supervisor{c: c}
 	err := s.startNodes()
 	if err == nil {
+		s.children.Go(func() { c.keepClock(ctx) })
 		s.keepFront(ctx)
 	}
 	c.Note("taking everything down")

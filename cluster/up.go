@@ -86,7 +86,10 @@ func (c *Cluster) AwaitReady(ctx context.Context) error {
 			return err
 		}
 		if len(missing) == 0 {
-			return c.markBootstrapped()
+			if err := c.markBootstrapped(); err != nil {
+				return err
+			}
+			return c.bringClock(ctx, c.File.Names()...)
 		}
 		if now := strings.Join(missing, ", "); now != said && time.Since(begun) > time.Second {
 			said = now
@@ -147,13 +150,18 @@ func (c *Cluster) markBootstrapped() error {
 		return err
 	}
 	defer unlock()
-	file, err := layout.ReadCluster(c.Dir) // a node may have been replaced meanwhile
+	file, err := layout.ReadCluster(c.Dir) // with what another command wrote meanwhile
 	if err != nil {
 		return err
 	}
 	for i := range file.Regions {
 		file.Regions[i].Bootstrapped = true
 	}
-	c.File = file
-	return layout.WriteCluster(c.Dir, file)
+	if err := layout.WriteCluster(c.Dir, file); err != nil {
+		return err
+	}
+	for i := range c.File.Regions {
+		c.File.Regions[i].Bootstrapped = true
+	}
+	return nil
 }

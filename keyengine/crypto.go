@@ -13,7 +13,9 @@ type Usable struct {
 	Ref     Ref
 	ARN     string
 	Spec    string
-	Current family.MaterialID // encrypts
+	Usage   string
+	Origin  string
+	Current family.MaterialID // encrypts, signs, …
 	Held    []family.MaterialID
 }
 
@@ -35,7 +37,10 @@ func (v *View) Use(f Facts, op, keyID string) (*Usable, error) {
 func (v *View) UseNamed(f Facts, op string, ref Ref) (*Usable, error) {
 	if ref.Account == f.Caller.Account {
 		if t, err := v.find(ref); err == nil {
-			return t.use(op)
+			if u, err := t.use(op); err != nil || u.Symmetric() {
+				return u, err
+			}
+			return nil, fault(kmsapi.InvalidCiphertextException, "") // only symmetric keys make such ciphertexts
 		}
 	}
 	return nil, fault(kmsapi.AccessDeniedException, "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
@@ -43,7 +48,8 @@ func (v *View) UseNamed(f Facts, op string, ref Ref) (*Usable, error) {
 
 // UseForCiphertext finds the key for a ciphertext that names ref: the one that the caller says,
 // which then has to be that key, or ref itself where keyID is nil. Related multi-Region keys have the
-// same id, so any of them will do.
+// same id, so any of them will do. The ciphertexts of an asymmetric key name nothing: if one seems to,
+// that is chance.
 func (v *View) UseForCiphertext(f Facts, op string, keyID *string, ref Ref) (*Usable, error) {
 	if keyID == nil {
 		return v.UseNamed(f, op, ref)
@@ -52,7 +58,7 @@ func (v *View) UseForCiphertext(f Facts, op string, keyID *string, ref Ref) (*Us
 	if err != nil {
 		return nil, err
 	}
-	if u.Ref != ref {
+	if u.Symmetric() && u.Ref != ref {
 		return nil, fault(kmsapi.IncorrectKeyException, "The key ID in the request does not identify a CMK that can perform this operation.")
 	}
 	return u, nil
@@ -63,21 +69,44 @@ func (t *target) use(op string) (*Usable, error) {
 		return nil, err
 	}
 	r := &t.local.Record
-	if wanted := usageFor(op); r.Usage != wanted {
-		return nil, fault(kmsapi.InvalidKeyUsageException, "%s key usage is %s which is not valid for %s.", t.arn, r.Usage, op)
+	if err := t.checkUsage(op); err != nil {
+		return nil, err
 	}
-	return &Usable{Ref: t.ref, ARN: t.arn, Spec: r.Spec, Current: r.Current, Held: t.local.Held}, nil
+	return &Usable{
+		Ref: t.ref, ARN: t.arn, Spec: r.Spec, Usage: r.Usage, Origin: r.Origin, Current: r.Current, Held: t.local.Held,
+	}, nil
 }
 
-// usageFor is the key usage that an operation of the data plane needs.
-func usageFor(op string) string {
-	switch op {
-	case "Sign", "Verify":
-		return keyspec.SignVerify
-	case "GenerateMac", "VerifyMac":
-		return keyspec.MAC
-	case "DeriveSharedSecret":
-		return keyspec.KeyAgreement
+// checkUsage refuses an operation of the data plane that the key is not made for.
+func (t *target) checkUsage(op string) error {
+	r := &t.local.Record
+	spec, _ := keyspec.Lookup(r.Spec)
+	wanted, symmetric := usageFor(op)
+	switch {
+	case op == "GetPublicKey" && spec.Class != keyspec.Asymmetric:
+		return fault(kmsapi.UnsupportedOperationException, "%s key spec is %s which has no public key.", t.arn, r.Spec)
+	case wanted != "" && r.Usage != wanted:
+		return fault(kmsapi.InvalidKeyUsageException, "%s key usage is %s which is not valid for %s.", t.arn, r.Usage, op)
+	case symmetric && spec.Class != keyspec.Symmetric:
+		return fault(kmsapi.InvalidKeyUsageException, "%s key spec is %s which is not valid for %s.", t.arn, r.Spec, op)
 	}
-	return keyspec.EncryptDecrypt
+	return nil
+}
+
+// usageFor is the key usage that an operation of the data plane needs, "" where any will do, and
+// whether only symmetric keys of that usage will do.
+func usageFor(op string) (usage string, symmetric bool) {
+	switch op {
+	case "GetPublicKey":
+		return "", false
+	case "Sign", "Verify":
+		return keyspec.SignVerify, false
+	case "GenerateMac", "VerifyMac":
+		return keyspec.MAC, false
+	case "DeriveSharedSecret":
+		return keyspec.KeyAgreement, false
+	case "Encrypt", "Decrypt", "ReEncrypt":
+		return keyspec.EncryptDecrypt, false
+	}
+	return keyspec.EncryptDecrypt, true // data keys
 }

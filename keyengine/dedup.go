@@ -28,11 +28,13 @@ func expiryRow(until int64, dedup []byte) []byte {
 }
 
 // EvolveCommand is the part of a record that belongs to one of its commands: the reply by which a
-// repeat is answered, and the forgetting of replies whose time is over. at is the record's time; dedup
+// repeat is answered, and the removal of what is of no use any more: replies whose time is over and
+// grants of deleted keys. at is the record's time; dedup
 // is empty where there is nothing to remember. Call it once for each command, in order, after the
 // record's events.
 func EvolveCommand(w rows.Writer, at int64, dedup []byte, operation string, reply []byte) {
 	s := state{Writer: w}
+	s.sweepGrants()
 	for _, k := range keysWith(s, []byte(prefixExpiry), forgetAtOnce) {
 		tail := k[len(prefixExpiry):]
 		if len(tail) < 8 || int64(binary.BigEndian.Uint64(tail)) > at {

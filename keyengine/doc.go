@@ -12,7 +12,7 @@
 //
 // The state is rows of bytes (package rows). What all members of a multi-Region key share, and the
 // key's state, is a family.Local in the row f/; what belongs to this Region alone (description,
-// policy, tags, aliases) is in the rows k/ and a/. Single-Region keys use the same machine with one
+// policy, tags, aliases, grants) is in the rows k/, a/ and g/. Single-Region keys use the same machine with one
 // member. The indexes o/ and t/ and the count of keys follow f/ in one function, putFamily.
 //
 // Errors of callers are *kmsapi.Fault. The package does not authorize beyond one rule: a caller

@@ -57,6 +57,7 @@ func containsKey(keys [][]byte, k []byte) bool {
 // forgetKey removes what a deleted key had in this Region alone.
 func (s state) forgetKey(ref Ref) {
 	s.Delete(keyRow(ref))
+	s.forgetGrants(ref)
 	for _, index := range keysWith(s, aliasOfKeyRow(ref, ""), MaxAliasesPerKey) {
 		name := string(index[len(aliasOfKeyRow(ref, "")):])
 		s.Delete(aliasRow(ref.Account, name))

@@ -19,7 +19,8 @@ type Key struct {
 	Tags        []family.Tag `cbor:"5,keyasint,omitempty"` // sorted by key
 }
 
-// CreateKey makes a key. KeyID and Material are new and nobody else's.
+// CreateKey makes a key. KeyID and Material are new and nobody else's. Material is of the spec that
+// NewKeySpec tells; it is zero if the key would have been refused when the command was made.
 type CreateKey struct {
 	Request  *kmsapi.CreateKeyRequest
 	KeyID    string
@@ -32,7 +33,7 @@ func (CreateKey) Operation() string { return "CreateKey" }
 func (c CreateKey) decide(d *draft) (any, error) {
 	in := c.Request
 	multi := val(in.MultiRegion)
-	spec, usage, err := d.newSpec(in)
+	spec, usage, err := newSpec(d.place, in)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +45,11 @@ func (c CreateKey) decide(d *draft) (any, error) {
 	if err := d.quota(ref.Account); err != nil {
 		return nil, err
 	}
-	if !arn.ValidKeyID(c.KeyID) || arn.IsMultiRegion(c.KeyID) != multi || c.Material.ID.IsZero() {
-		panic("keyengine: CreateKey with a key id or material that does not fit: " + c.KeyID)
+	if !arn.ValidKeyID(c.KeyID) || arn.IsMultiRegion(c.KeyID) != multi {
+		panic("keyengine: CreateKey with a key id that does not fit: " + c.KeyID)
+	}
+	if c.Material.ID.IsZero() {
+		return nil, fault(kmsapi.KMSInternalException, "What stood against the new key has gone meanwhile. Try again.")
 	}
 	record := family.Record{
 		Partition: d.place.Partition, Account: ref.Account, KeyID: ref.KeyID,
@@ -64,14 +68,20 @@ func (c CreateKey) decide(d *draft) (any, error) {
 
 const originAWS = "AWS_KMS"
 
+// NewKeySpec returns the spec of the key that a CreateKey asks for, or why there can be none.
+func NewKeySpec(p Place, in *kmsapi.CreateKeyRequest) (string, error) {
+	spec, _, err := newSpec(p, in)
+	return spec, err
+}
+
 // newSpec decides what kind of key a CreateKey asks for.
-func (d *draft) newSpec(in *kmsapi.CreateKeyRequest) (spec, usage string, err error) {
+func newSpec(p Place, in *kmsapi.CreateKeyRequest) (spec, usage string, err error) {
 	name, err := specName(in)
 	if err != nil {
 		return "", "", err
 	}
 	s, ok := keyspec.Lookup(name)
-	if !ok || !s.In(d.place.Partition) {
+	if !ok || !s.In(p.Partition) {
 		return "", "", fault(kmsapi.UnsupportedOperationException, "KeySpec %s is not supported in this Region.", name)
 	}
 	usage = string(val(in.KeyUsage))
@@ -199,6 +209,7 @@ func (c UpdateKeyDescription) decide(d *draft) (any, error) {
 }
 
 func (e KeyCreated) evolve(s state) {
+	s.finishSweep(Ref{e.Account, e.KeyID})
 	s.put(keyRow(Ref{e.Account, e.KeyID}), &e.Key)
 }
 

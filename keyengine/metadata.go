@@ -47,10 +47,11 @@ func sharedMetadata(p Place, region string, ref Ref, r *family.Record) *kmsapi.K
 		MultiRegion:           new(r.Multi),
 	}
 	describeAlgorithms(m, r)
+	spec, _ := keyspec.Lookup(r.Spec)
 	if r.Multi {
 		m.MultiRegionConfiguration = configuration(p, region, ref, r)
 	}
-	if !r.Current.IsZero() {
+	if spec.Rotates && !r.Current.IsZero() { // of the others there is never a second material
 		m.CurrentKeyMaterialId = new(r.Current.String())
 	}
 	return m

@@ -21,6 +21,7 @@ func mutations() []string {
 		"CreateKey", "EnableKey", "DisableKey", "UpdateKeyDescription", "ScheduleKeyDeletion", "CancelKeyDeletion",
 		"CreateAlias", "UpdateAlias", "DeleteAlias", "TagResource", "UntagResource", "PutKeyPolicy", "ReplicateKey",
 		"UpdatePrimaryRegion", "RotateKeyOnDemand", "EnableKeyRotation", "DisableKeyRotation",
+		"CreateGrant", "RetireGrant", "RevokeGrant",
 	}
 }
 
@@ -31,7 +32,11 @@ func randomBody(t *rapid.T, w *world, op string) string {
 	alias := rapid.SampledFrom([]string{"alias/a", "alias/b", "alias/c"}).Draw(t, "alias")
 	switch op {
 	case "CreateKey":
-		return fmt.Sprintf(`{"MultiRegion":%t}`, rapid.Bool().Draw(t, "multi"))
+		kind := rapid.SampledFrom([]string{
+			`"KeySpec":"SYMMETRIC_DEFAULT"`, `"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"`,
+			`"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"`, `"KeySpec":"RSA_2048"`,
+		}).Draw(t, "kind")
+		return fmt.Sprintf(`{"MultiRegion":%t,%s}`, rapid.Bool().Draw(t, "multi"), kind)
 	case "CreateAlias", "UpdateAlias":
 		return fmt.Sprintf(`{"AliasName":%q,"TargetKeyId":%q}`, alias, key)
 	case "DeleteAlias":
@@ -50,6 +55,13 @@ func randomBody(t *rapid.T, w *world, op string) string {
 		return fmt.Sprintf(`{"KeyId":%q,"TagKeys":[%q]}`, key, alias)
 	case "UpdateKeyDescription":
 		return fmt.Sprintf(`{"KeyId":%q,"Description":%q}`, key, alias)
+	case "CreateGrant":
+		grantee := rapid.SampledFrom([]string{alice, bob}).Draw(t, "grantee")
+		constraints := rapid.SampledFrom([]string{`{}`, `{"EncryptionContextEquals":{"a":"b"}}`, `{"EncryptionContextSubset":{"a":"b"}}`}).Draw(t, "constraints")
+		return fmt.Sprintf(`{"KeyId":%q,"GranteePrincipal":%q,"RetiringPrincipal":%q,"Operations":["Decrypt"],"Name":"n","Constraints":%s}`, key, grantee, bob, constraints)
+	case "RetireGrant", "RevokeGrant":
+		key, id := anyGrant(t, w.sites["us-east-1"])
+		return fmt.Sprintf(`{"KeyId":%q,"GrantId":%q}`, key, id)
 	case "PutKeyPolicy":
 		return fmt.Sprintf(`{"KeyId":%q,"Policy":"%s"}`, key, anyPolicy)
 	}
@@ -79,6 +91,7 @@ func TestRandomLives(t *testing.T) {
 	for _, name := range []string{
 		"KeyDeleted", "ReplicaCreated", "ReplicaCompleted", "MemberGone", "HandoffBegun", "PrimaryTaken",
 		"RotationStarted", "RotationActivated", "AliasUpdated", "AliasDeleted", "TagsChanged", "PolicyPut",
+		"GrantCreated", "GrantRetired", "GrantRevoked",
 	} {
 		if seen[name] == 0 {
 			t.Errorf("no life had a %s: the lives are too dull to prove anything", name)
@@ -88,7 +101,7 @@ func TestRandomLives(t *testing.T) {
 
 func randomStep(t *rapid.T, w *world) {
 	site := func(label string) *site { return w.sites[rapid.SampledFrom(w.regions()).Draw(t, label)] }
-	switch rapid.IntRange(0, 11).Draw(t, "kind") {
+	switch rapid.IntRange(0, 12).Draw(t, "kind") {
 	case 0:
 		w.now += int64(rapid.SampledFrom([]int{1_000, 60_000, 8 * day, 91 * day}).Draw(t, "wait"))
 	case 1:
@@ -112,6 +125,12 @@ func randomStep(t *rapid.T, w *world) {
 		w.now += 7 * day
 		_, err = w.runDue(at)
 		mustBeFault(t, err)
+	case 7:
+		at := w.sites["us-east-1"]
+		for _, op := range []string{"CreateGrant", rapid.SampledFrom([]string{"RetireGrant", "RevokeGrant"}).Draw(t, "end")} {
+			_, _, err := w.call(at, account, op, w.expand(randomBody(t, w, op)))
+			mustBeFault(t, err)
+		}
 	default:
 		op := rapid.SampledFrom(mutations()).Draw(t, "op")
 		at := w.sites["us-east-1"] // where the keys begin; most calls elsewhere find none

@@ -17,8 +17,10 @@ import (
 //	f/<account>/<key id>                family.Local
 //	a/<account>/alias/<name>            Alias
 //	a/<account>/key/<key id>/alias/<…>  empty: the aliases of a key
+//	g/…                                 grants: see grantrows.go
 //	d/r/<32 bytes>                      remembered
 //	d/t/<8 bytes ms><32 bytes>          empty: when a reply is forgotten
+//	c/clock                             offset of Region time, ms
 //	c/keys/<account>                    number of live keys
 //	c/leaf                              first leaf that was never used
 //	c/peer/<Region>                     greatest life seen
@@ -33,6 +35,7 @@ const (
 	prefixReply   = "d/r/"
 	prefixExpiry  = "d/t/"
 	prefixCount   = "c/keys/"
+	rowClock      = "c/clock"
 	rowLeaf       = "c/leaf"
 	rowStep       = "c/seal"
 	prefixPeer    = "c/peer/"

@@ -26,6 +26,8 @@ import (
 //	settle                              carries all that is owed until nothing changes
 //	wait 7d                             lets Region time pass; nothing happens by itself
 //	due us-east-1                       does what is due
+//	advance us-east-1 7d                sets the offset of that Region's time alone
+//	next us-east-1                      shows what waits for its time
 //	see us-east-1 k/                    shows the rows that begin so
 //
 // After each step the indexes, the secrets and a replay of the log are compared with the state.
@@ -74,6 +76,11 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 	case "due":
 		events, err := s.w.runDue(s.site(t, d, arg(0)))
 		return s.happened(t, events, err)
+	case "advance":
+		dec, err := s.w.decide(s.site(t, d, arg(0)), "", keyengine.AdvanceClock{Offset: duration(t, d, arg(1))})
+		return s.happened(t, dec.Events, err)
+	case "next":
+		return s.next(s.site(t, d, arg(0)))
 	case "see":
 		return s.see(t, s.site(t, d, arg(0)), arg(1))
 	}
@@ -196,6 +203,16 @@ func (s *scenario) see(t *testing.T, at *site, prefix string) string {
 			fmt.Fprintf(&out, " %x", v)
 		}
 		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+// next shows the Region's clock offset and what waits, from now.
+func (s *scenario) next(at *site) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "offset %v\n", time.Duration(at.view().ClockOffset())*time.Millisecond)
+	for w := range at.view().Waiting(s.w.time(at)) {
+		fmt.Fprintf(&out, "in %v: %s of %s\n", time.Duration(w.At-s.w.time(at))*time.Millisecond, w.What, w.Ref.KeyID)
 	}
 	return out.String()
 }

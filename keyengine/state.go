@@ -41,7 +41,7 @@ func refusedOn(op string) stateSet {
 	switch op {
 	case "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
 		"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
-		"Sign", "Verify", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "GetPublicKey", "UpdatePrimaryRegion":
+		"Sign", "Verify", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "GetPublicKey", "CreateGrant", "UpdatePrimaryRegion":
 		return onDisabled | onPending | onImport | onCreating
 	case "EnableKeyRotation", "DisableKeyRotation": // of a PendingImport key the origin forbids it
 		return onDisabled | onPending | onCreating

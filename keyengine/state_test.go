@@ -17,9 +17,20 @@ const stateTable = `
 operation             Enabled Disabled PendingDeletion PendingReplicaDeletion PendingImport Creating Updating
 CancelKeyDeletion     e4      e4       ok              ok                     e4            e4       e4
 CreateAlias           ok      ok       e3              e3                     ok            ok       ok
+CreateGrant           ok      e1       e3              e3                     e5            e14      ok
 Encrypt               ok      e1       e3              e3                     e5            e14      ok
 Decrypt               ok      e1       e3              e3                     e5            e14      ok
+ReEncrypt             ok      e1       e3              e3                     e5            e14      ok
 GenerateDataKey       ok      e1       e3              e3                     e5            e14      ok
+GenerateDataKeyWithoutPlaintext      ok  e1  e3        e3                     e5            e14      ok
+GenerateDataKeyPair   ok      e1       e3              e3                     e5            e14      ok
+GenerateDataKeyPairWithoutPlaintext  ok  e1  e3        e3                     e5            e14      ok
+Sign                  ok      e1       e3              e3                     e5            e14      ok
+Verify                ok      e1       e3              e3                     e5            e14      ok
+GenerateMac           ok      e1       e3              e3                     e5            e14      ok
+VerifyMac             ok      e1       e3              e3                     e5            e14      ok
+DeriveSharedSecret    ok      e1       e3              e3                     e5            e14      ok
+GetPublicKey          ok      e1       e3              e3                     e5            e14      ok
 DeleteAlias           ok      ok       ok              ok                     ok            ok       ok
 DescribeKey           ok      ok       ok              ok                     ok            ok       ok
 EnableKey             ok      ok       e3              e3                     e5            e14      e15
@@ -30,10 +41,13 @@ GetKeyPolicy          ok      ok       ok              ok                     ok
 ListKeyPolicies       ok      ok       ok              ok                     ok            ok       ok
 GetKeyRotationStatus  ok      ok       ok              ok                     ok            ok       ok
 ListAliases           ok      ok       ok              ok                     ok            ok       ok
+ListGrants            ok      ok       ok              ok                     ok            ok       ok
 ListResourceTags      ok      ok       ok              ok                     ok            ok       ok
 ListKeyRotations      ok      ok       ok              ok                     ok            ok       ok
 PutKeyPolicy          ok      ok       ok              ok                     ok            ok       ok
 ReplicateKey          ok      e1       e3              e3                     e5            e14      e15
+RetireGrant           ok      ok       ok              ok                     ok            ok       ok
+RevokeGrant           ok      ok       ok              ok                     ok            ok       ok
 RotateKeyOnDemand     ok      e1       e3              e3                     e5            e14      e15
 ScheduleKeyDeletion   ok      ok       e3              e3                     ok            ok       e15
 TagResource           ok      ok       e3              e3                     ok            ok       ok
@@ -49,11 +63,20 @@ const anyPolicy = `{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allo
 func body(op string) string {
 	more := map[string]string{
 		"CreateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/new"}`,
+		"CreateGrant":          `{"KeyId":"$k1","GranteePrincipal":"` + alice + `","Operations":["Decrypt"]}`,
+		"RetireGrant":          `{"KeyId":"$k1","GrantId":"$g1"}`,
+		"RevokeGrant":          `{"KeyId":"$k1","GrantId":"$g1"}`,
 		"UpdateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/old"}`,
 		"DeleteAlias":          `{"AliasName":"alias/old"}`,
 		"Encrypt":              `{"KeyId":"$k1","Plaintext":"AA=="}`,
 		"Decrypt":              `{"KeyId":"$k1","CiphertextBlob":"AA=="}`,
+		"ReEncrypt":            `{"CiphertextBlob":"AA==","DestinationKeyId":"$k1"}`,
 		"GenerateDataKey":      `{"KeyId":"$k1","KeySpec":"AES_256"}`,
+		"Sign":                 `{"KeyId":"$k1","Message":"AA==","SigningAlgorithm":"ECDSA_SHA_256"}`,
+		"Verify":               `{"KeyId":"$k1","Message":"AA==","Signature":"AA==","SigningAlgorithm":"ECDSA_SHA_256"}`,
+		"GenerateMac":          `{"KeyId":"$k1","Message":"AA==","MacAlgorithm":"HMAC_SHA_256"}`,
+		"VerifyMac":            `{"KeyId":"$k1","Message":"AA==","Mac":"AA==","MacAlgorithm":"HMAC_SHA_256"}`,
+		"DeriveSharedSecret":   `{"KeyId":"$k1","PublicKey":"AA==","KeyAgreementAlgorithm":"ECDH"}`,
 		"PutKeyPolicy":         `{"KeyId":"$k1","Policy":"` + anyPolicy + `"}`,
 		"ReplicateKey":         `{"KeyId":"$k1","ReplicaRegion":"ap-southeast-2"}`,
 		"UpdatePrimaryRegion":  `{"KeyId":"$k1","PrimaryRegion":"eu-west-1"}`,
@@ -63,6 +86,9 @@ func body(op string) string {
 	}
 	if b, ok := more[op]; ok {
 		return b
+	}
+	if strings.HasPrefix(op, "GenerateDataKeyPair") {
+		return `{"KeyId":"$k1","KeyPairSpec":"RSA_2048"}`
 	}
 	return `{"KeyId":"$k1"}`
 }
@@ -84,17 +110,31 @@ func outcome(code, state string) string {
 	}[code]
 }
 
-// worldWith returns a world in which $k1 in the Region returned is in a state.
-func worldWith(t *testing.T, state string) (*world, *site) {
+// kindFor is the spec and the usage of a key for an operation.
+func kindFor(op string) (spec, usage string) {
+	switch op {
+	case "Sign", "Verify", "GetPublicKey":
+		return "ECC_NIST_P256", "SIGN_VERIFY"
+	case "DeriveSharedSecret":
+		return "ECC_NIST_P256", "KEY_AGREEMENT"
+	case "GenerateMac", "VerifyMac":
+		return "HMAC_256", "GENERATE_VERIFY_MAC"
+	}
+	return "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"
+}
+
+// worldWith returns a world in which $k1, a key of a spec and a usage, is in a state in the Region
+// returned.
+func worldWith(t *testing.T, state, spec, usage string) (*world, *site) {
 	t.Helper()
 	w := newWorld("us-east-1", "eu-west-1")
 	us, eu := w.sites["us-east-1"], w.sites["eu-west-1"]
 	if state == "PendingImport" {
-		importing(t, w, us)
+		importing(t, w, us, spec, usage)
 		w.must(t, "us-east-1", "CreateAlias", `{"TargetKeyId":"$k1","AliasName":"alias/old"}`)
 		return w, us
 	}
-	w.must(t, "us-east-1", "CreateKey", `{"MultiRegion":true}`)
+	w.must(t, "us-east-1", "CreateKey", fmt.Sprintf(`{"MultiRegion":true,"KeySpec":%q,"KeyUsage":%q}`, spec, usage))
 	ref := keyengine.Ref{Account: account, KeyID: w.names["$k1"]}
 	if state != "PendingDeletion" {
 		w.must(t, "us-east-1", "ReplicateKey", `{"KeyId":"$k1","ReplicaRegion":"eu-west-1"}`)
@@ -122,14 +162,14 @@ func worldWith(t *testing.T, state string) (*world, *site) {
 
 // importing makes a replica of a key with imported material, which only another Region's record can
 // bring about: such keys cannot be created here yet.
-func importing(t *testing.T, w *world, at *site) {
+func importing(t *testing.T, w *world, at *site, spec, usage string) {
 	t.Helper()
 	id := w.newKeyID(true)
 	ref := keyengine.Ref{Account: account, KeyID: id}
 	v := family.Version{Epoch: 1, Seq: 1}
 	r := family.Record{
 		Version: v, Partition: "aws", Account: account, KeyID: id, Primary: "eu-west-1", Writer: "eu-west-1",
-		Multi: true, Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: "EXTERNAL",
+		Multi: true, Spec: spec, Usage: usage, Origin: "EXTERNAL",
 		Members: []family.Member{
 			{Region: "eu-west-1", Inc: family.Version{Epoch: 1}},
 			{Region: at.place.Region, Inc: v},
@@ -150,7 +190,9 @@ func TestKeyStateTable(t *testing.T) {
 		for i, state := range states {
 			op, code := cells[0], cells[i+1]
 			t.Run(op+"/"+state, func(t *testing.T) {
-				w, at := worldWith(t, state)
+				spec, usage := kindFor(op)
+				w, at := worldWith(t, state, spec, usage)
+				w.grant(at)
 				keyARN := "arn:aws:kms:" + at.place.Region + ":" + account + ":key/" + w.names["$k1"]
 				want := outcome(code, state)
 				if want != "" {

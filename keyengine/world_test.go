@@ -37,7 +37,8 @@ type world struct {
 	now     int64
 	keys    int
 	secrets int
-	names   map[string]string // "$k1" to the key id, "$m1" to the material id, …
+	grants  int
+	names   map[string]string // "$k1" to the key id, "$m1" to the material id, "$g1" to the grant id, …
 	watch   func(*site, keyengine.Command, keyengine.Facts)
 }
 
@@ -67,12 +68,22 @@ func (w *world) facts(acct string) keyengine.Facts {
 	}
 }
 
+// factsAt are facts with a Region's own time.
+func (w *world) factsAt(s *site, acct string) keyengine.Facts {
+	f := w.facts(acct)
+	f.Now = w.time(s)
+	return f
+}
+
+// time is a Region's time: the world's and the offset that its log holds.
+func (w *world) time(s *site) int64 { return w.now + s.view().ClockOffset() }
+
 // decide decides a command, appends its events and stores the secrets that they take up.
 func (w *world) decide(s *site, acct string, c keyengine.Command) (keyengine.Decision, error) {
 	if w.watch != nil {
-		w.watch(s, c, w.facts(acct))
+		w.watch(s, c, w.factsAt(s, acct))
 	}
-	d, err := keyengine.Decide(s.view(), w.facts(acct), c)
+	d, err := keyengine.Decide(s.view(), w.factsAt(s, acct), c)
 	if err != nil {
 		return d, err
 	}
@@ -151,6 +162,12 @@ func (w *world) command(s *site, op string, in kmsapi.Input) (keyengine.Command,
 		return keyengine.EnableKeyRotation{Request: in}, true
 	case *kmsapi.DisableKeyRotationRequest:
 		return keyengine.DisableKeyRotation{Request: in}, true
+	case *kmsapi.CreateGrantRequest:
+		return keyengine.CreateGrant{Request: in, GrantID: w.newGrantID()}, true
+	case *kmsapi.RetireGrantRequest:
+		return keyengine.RetireGrant{Request: in, Token: openToken(in.GrantToken)}, true
+	case *kmsapi.RevokeGrantRequest:
+		return keyengine.RevokeGrant{Request: in}, true
 	}
 	return nil, false
 }
@@ -175,17 +192,57 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 		return v.GetKeyRotationStatus(f, in)
 	case *kmsapi.ListKeyRotationsRequest:
 		return v.ListKeyRotations(f, in)
+	case *kmsapi.ListGrantsRequest:
+		return v.ListGrants(f, in)
+	case *kmsapi.ListRetirableGrantsRequest:
+		return v.ListRetirableGrants(f, in)
 	case *kmsapi.EncryptRequest:
+		if in.EncryptionAlgorithm != nil {
+			return use(v, f, op, *in.KeyId, string(*in.EncryptionAlgorithm))
+		}
 		return v.Use(f, op, *in.KeyId)
 	case *kmsapi.DecryptRequest:
 		if in.KeyId == nil {
 			return nil, errNotRead // the key is in the ciphertext
 		}
 		return v.UseForCiphertext(f, op, in.KeyId, keyengine.Ref{Account: f.Caller.Account, KeyID: *in.KeyId})
+	case *kmsapi.ReEncryptRequest:
+		return v.Use(f, op, *in.DestinationKeyId)
+	case *kmsapi.SignRequest:
+		return use(v, f, op, *in.KeyId, string(*in.SigningAlgorithm))
+	case *kmsapi.VerifyRequest:
+		return use(v, f, op, *in.KeyId, string(*in.SigningAlgorithm))
+	case *kmsapi.GenerateMacRequest:
+		return use(v, f, op, *in.KeyId, string(*in.MacAlgorithm))
+	case *kmsapi.VerifyMacRequest:
+		return use(v, f, op, *in.KeyId, string(*in.MacAlgorithm))
+	case *kmsapi.DeriveSharedSecretRequest:
+		return use(v, f, op, *in.KeyId, string(*in.KeyAgreementAlgorithm))
+	case *kmsapi.GetPublicKeyRequest:
+		out, _, err := v.DescribePublicKey(f, in)
+		return out, err
 	case *kmsapi.GenerateDataKeyRequest:
+		return v.Use(f, op, *in.KeyId)
+	case *kmsapi.GenerateDataKeyWithoutPlaintextRequest:
+		return v.Use(f, op, *in.KeyId)
+	case *kmsapi.GenerateDataKeyPairRequest:
+		return v.Use(f, op, *in.KeyId)
+	case *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest:
 		return v.Use(f, op, *in.KeyId)
 	}
 	return nil, fmt.Errorf("%w: %s", errNotRead, op)
+}
+
+// use says which key an operation would use with an algorithm.
+func use(v *keyengine.View, f keyengine.Facts, op, id, algorithm string) (any, error) {
+	u, err := v.Use(f, op, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := u.Algorithm(algorithm); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // errNotRead is the error of an operation that is not the engine's.
@@ -208,7 +265,7 @@ func (w *world) call(s *site, acct, op, body string) (reply any, events []keyeng
 		d, err := w.decide(s, acct, c)
 		return d.Reply, d.Events, err
 	}
-	reply, err = read(s.view(), w.facts(acct), op, in)
+	reply, err = read(s.view(), w.factsAt(s, acct), op, in)
 	return reply, nil, err
 }
 
@@ -291,7 +348,7 @@ func (w *world) settle(t tb) {
 // runDue does what is due in a Region.
 func (w *world) runDue(s *site) ([]keyengine.Event, error) {
 	var events []keyengine.Event
-	for _, ref := range slices.Collect(s.view().Due(w.now)) {
+	for _, ref := range slices.Collect(s.view().Due(w.time(s))) {
 		d, err := w.decide(s, "", keyengine.RunDue{Ref: ref, Material: w.newMaterial(s)})
 		if err != nil {
 			return nil, err
@@ -344,6 +401,7 @@ func (w *world) check(t tb) {
 			t.Errorf("%s: %s", name, problem)
 		}
 		checkSecrets(t, s)
+		checkGrants(t, s)
 		replayed := new(rows.Memory)
 		for _, e := range s.log {
 			keyengine.Evolve(replayed, s.place, e)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"meridian/keyengine"
 )
 
 // How often a leader asks for its nodes' clocks, and how long it waits for them.
@@ -18,27 +20,29 @@ const (
 // behind what is logged.
 //
 // It is the median of the wall clocks of a quorum of nodes, sampled, plus the monotonic time since,
-// plus an offset that the Region has logged. A node whose clock is an hour off therefore moves
+// plus the offset that the Region has logged (AdvanceClock). A node whose clock is an hour off therefore moves
 // nothing: the maximum of the own clock and the last logged time would delete keys early.
 type Clock struct {
-	wall func() time.Time
+	wall   func() time.Time
+	offset func() int64 // ms, of the applied state: the same on every node that has applied as much
 
 	mu      sync.Mutex
 	base    int64     // ms, at sampled
 	sampled time.Time // with the monotonic reading
 }
 
-// NewClock returns a Clock that starts from this node's own wall clock.
-func NewClock(wall func() time.Time) *Clock {
+// NewClock returns a Clock that starts from this node's own wall clock and runs ahead by offset.
+func NewClock(wall func() time.Time, offset func() int64) *Clock {
 	now := wall()
-	return &Clock{wall: wall, base: now.UnixMilli(), sampled: now}
+	return &Clock{wall: wall, offset: offset, base: now.UnixMilli(), sampled: now}
 }
 
 // Now returns the time, not before last.
 func (c *Clock) Now(last int64) int64 {
+	offset := c.offset() // reads the store: not under the lock
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return max(last, c.base+c.wall().Sub(c.sampled).Milliseconds())
+	return max(last, c.base+c.wall().Sub(c.sampled).Milliseconds()+offset)
 }
 
 // Sample sets the clock to the lower median of the readings of a quorum.
@@ -77,4 +81,49 @@ func (c *Clock) keep(ctx context.Context, sample func() bool, log *slog.Logger) 
 			log.Debug("clock not sampled: too few nodes answered")
 		}
 	}
+}
+
+// AdvanceClock raises the offset of the Region's time to that many ms, at its leader, and returns when
+// it is applied here and the work that falls due by it has been called for. An offset that the Region
+// has, or has exceeded, is no error.
+func (r *Region) AdvanceClock(ctx context.Context, offset int64) error {
+	p, err := r.decider()
+	if err != nil {
+		return err
+	}
+	if offset < 0 || offset > r.view().ClockOffset() {
+		if err := r.decideOwn(ctx, p, keyengine.AdvanceClock{Offset: offset}, nil); err != nil {
+			return err
+		}
+	}
+	select {
+	case r.dueNow <- struct{}{}:
+	default: // called for already
+	}
+	return nil
+}
+
+// Reading is what a Region's clock shows, and what waits for it.
+type Reading struct {
+	Now     int64           // ms since 1970 UTC
+	Offset  int64           // ms ahead of the nodes' clocks
+	Overdue bool            // work is due that is not done yet
+	Next    *keyengine.Work // the first that will be due; nil: none
+}
+
+// ReadClock reads the clock.
+func (r *Region) ReadClock() (c Reading) {
+	c.Now = r.Now()
+	r.snapshot(func(v *keyengine.View) {
+		c.Offset = v.ClockOffset()
+		for range v.Due(c.Now) {
+			c.Overdue = true
+			break
+		}
+		for w := range v.Waiting(c.Now + 1) {
+			c.Next = &w
+			break
+		}
+	})
+	return c
 }

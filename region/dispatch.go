@@ -15,7 +15,7 @@ import (
 // Limits of one call.
 const (
 	leaderTimeout  = 3 * time.Second       // to find a leader and hear its answer
-	sessionTimeout = 2 * time.Second       // to reach a caller's session on this node
+	sessionTimeout = 2 * time.Second       // to reach a caller's session or grant on this node
 	leaderPause    = 25 * time.Millisecond // between two attempts
 )
 
@@ -35,6 +35,13 @@ func (r *Region) Dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsap
 	level, err := r.level(ctx, call)
 	if err != nil {
 		return nil, err
+	}
+	granted, err := r.checkGrantTokens(in)
+	if err != nil {
+		return nil, err
+	}
+	if granted > 0 && op.ReadOnly() { // what changes state goes to the leader anyway
+		level = r.reach(ctx, granted, level)
 	}
 	switch {
 	case op.Mutating():
@@ -67,12 +74,17 @@ func (r *Region) level(ctx context.Context, call *kmsapi.Call) (Consistency, err
 	if s.Region != r.Place.Region || s.Life != r.Store.Life() {
 		return level, nil // another history: nothing to wait for
 	}
+	return r.reach(ctx, s.Seq, level), nil
+}
+
+// reach waits until this node has applied a record, and otherwise has the leader answer.
+func (r *Region) reach(ctx context.Context, seq uint64, level Consistency) Consistency {
 	ctx, cancel := context.WithTimeout(ctx, sessionTimeout)
 	defer cancel()
-	if r.Store.WaitApplied(ctx, s.Seq) != nil {
-		return Consistency{Level: Strong}, nil // the leader has it, or nobody
+	if r.Store.WaitApplied(ctx, seq) != nil {
+		return Consistency{Level: Strong} // the leader has it, or nobody
 	}
-	return level, nil
+	return level
 }
 
 // here answers a call from this node's applied state.
@@ -160,10 +172,10 @@ func (r *Region) strong(ctx context.Context, op *kmsapi.Operation, call *kmsapi.
 	return out, err
 }
 
-// atLeader answers a call where the leader is, for up to leaderTimeout. A forwarded call is tried
+// atLeader answers a call where the leader is, for as long as patience says. A forwarded call is tried
 // once: the node that it entered by tries again.
 func (r *Region) atLeader(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience(in))
 	defer cancel()
 	for {
 		out, err, done := r.attempt(ctx, op, call, in)

@@ -29,6 +29,7 @@ func (r *Region) executeDue(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-r.dueNow:
 		case <-tick.C:
 		}
 	}
@@ -62,7 +63,7 @@ func (r *Region) runDue(ctx context.Context, ref keyengine.Ref, now int64) error
 	var secrets []eventlog.Secret
 	if view := r.view(); view.RotationDue(ref, now) {
 		l, _ := view.Family(ref)
-		material, secret, err := r.newMaterial(p, ref, l.Record.Spec)
+		material, secret, err := r.newMaterial(ctx, p, ref, l.Record.Spec)
 		if err != nil {
 			return err
 		}

@@ -12,20 +12,19 @@ import (
 	"meridian/keyengine/arn"
 	"meridian/keyengine/family"
 	"meridian/keyengine/keyring"
-	"meridian/keyengine/keyspec"
 	"meridian/keyengine/kmsapi"
 )
 
 // newMaterial makes key material for ref and wraps it. The secret goes beside the record that the
 // material is in.
-func (r *Region) newMaterial(p *proposer, ref keyengine.Ref, spec string) (keyengine.NewMaterial, eventlog.Secret, error) {
+func (r *Region) newMaterial(ctx context.Context, p *proposer, ref keyengine.Ref, spec string) (keyengine.NewMaterial, eventlog.Secret, error) {
 	var salt [32]byte
 	if _, err := io.ReadFull(r.Random, salt[:]); err != nil {
 		return keyengine.NewMaterial{}, eventlog.Secret{}, fmt.Errorf("draw random bytes: %w", err)
 	}
-	material, err := r.Primitives.Generate(spec, r.Random)
+	material, err := r.generate(ctx, spec)
 	if err != nil {
-		return keyengine.NewMaterial{}, eventlog.Secret{}, fmt.Errorf("make key material: %w", err)
+		return keyengine.NewMaterial{}, eventlog.Secret{}, err
 	}
 	defer material.Destroy()
 	id := keyring.MaterialID(keyring.OriginAWSKMS, ref.KeyID, salt[:])
@@ -53,11 +52,32 @@ func (r *Region) CreateKey(ctx context.Context, call *kmsapi.Call, in *kmsapi.Cr
 		return nil, fmt.Errorf("draw a key id: %w", err)
 	}
 	ref := keyengine.Ref{Account: call.Caller.Account, KeyID: arn.NewKeyID(id, in.MultiRegion != nil && *in.MultiRegion)}
-	material, secret, err := r.newMaterial(p, ref, keyspec.SymmetricDefault)
-	if err != nil {
-		return nil, err
+	command := keyengine.CreateKey{Request: in, KeyID: ref.KeyID}
+	var secrets []eventlog.Secret
+	if spec, ok := r.wantsMaterial(call, command); ok {
+		material, secret, err := r.newMaterial(ctx, p, ref, spec)
+		if err != nil {
+			return nil, err
+		}
+		command.Material, secrets = material, []eventlog.Secret{secret}
 	}
-	return decide[kmsapi.CreateKeyResponse](ctx, r, p, call, keyengine.CreateKey{Request: in, KeyID: ref.KeyID, Material: material}, secret)
+	return decide[kmsapi.CreateKeyResponse](ctx, r, p, call, command, secrets...)
+}
+
+// wantsMaterial tells of which spec a new key needs material. What the decision will refuse, or has
+// already made for an earlier attempt, needs none: an RSA key is too dear to be thrown away.
+func (r *Region) wantsMaterial(call *kmsapi.Call, c keyengine.CreateKey) (spec string, ok bool) {
+	spec, err := keyengine.NewKeySpec(r.Place, c.Request)
+	if err != nil {
+		return "", false
+	}
+	view := r.view()
+	if _, _, repeated := view.Remembered(dedupKey(call, c.Operation())); repeated {
+		return "", false
+	}
+	c.Material.ID[0] = 1 // any but none
+	_, err = keyengine.Decide(view, r.facts(call), c)
+	return spec, err == nil
 }
 
 // RotateKeyOnDemand implements kmsapi.Service.
@@ -70,7 +90,7 @@ func (r *Region) RotateKeyOnDemand(ctx context.Context, call *kmsapi.Call, in *k
 	var secrets []eventlog.Secret
 	// A key that is not found gets no material, and the decision says why.
 	if ref, spec, err := r.view().Resolve(r.facts(call), command.Operation(), *in.KeyId); err == nil {
-		material, secret, err := r.newMaterial(p, ref, spec)
+		material, secret, err := r.newMaterial(ctx, p, ref, spec)
 		if err != nil {
 			return nil, err
 		}

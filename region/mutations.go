@@ -39,6 +39,12 @@ func (r *Region) decider() (*proposer, error) {
 
 // decide carries a caller's command through the log and returns the decision's reply.
 func decide[Reply any](ctx context.Context, r *Region, p *proposer, call *kmsapi.Call, c keyengine.Command, secrets ...eventlog.Secret) (*Reply, error) {
+	reply, _, err := decideAt[Reply](ctx, r, p, call, c, secrets...)
+	return reply, err
+}
+
+// decideAt is decide for who needs to know by which record the reply is true.
+func decideAt[Reply any](ctx context.Context, r *Region, p *proposer, call *kmsapi.Call, c keyengine.Command, secrets ...eventlog.Secret) (reply *Reply, seq uint64, err error) {
 	o := p.submit(ctx, &proposal{
 		dedup: dedupKey(call, c.Operation()), command: c, secrets: secrets,
 		facts: keyengine.Facts{
@@ -46,22 +52,23 @@ func decide[Reply any](ctx context.Context, r *Region, p *proposer, call *kmsapi
 		},
 	})
 	if o.err != nil {
-		return nil, o.err
+		return nil, 0, o.err
 	}
-	r.setSession(call, max(o.seq, r.Store.Applied().Seq))
+	seq = max(o.seq, r.Store.Applied().Seq)
+	r.setSession(call, seq)
 	switch reply := o.reply.(type) {
 	case nil:
-		return nil, nil
+		return nil, seq, nil
 	case *Reply:
-		return reply, nil
+		return reply, seq, nil
 	case json.RawMessage: // remembered from an earlier attempt
 		v := new(Reply)
 		if err := json.Unmarshal(reply, v); err != nil {
-			return nil, fmt.Errorf("remembered reply of %s: %w", c.Operation(), err)
+			return nil, 0, fmt.Errorf("remembered reply of %s: %w", c.Operation(), err)
 		}
-		return v, nil
+		return v, seq, nil
 	default:
-		return nil, fmt.Errorf("reply of %s is a %T", c.Operation(), reply)
+		return nil, 0, fmt.Errorf("reply of %s is a %T", c.Operation(), reply)
 	}
 }
 

@@ -53,6 +53,7 @@ type Config struct {
 	Ring        *keyring.Ring
 	Peers       Peers
 	Primitives  primitive.Set
+	Generator   Generator // makes material; nil: the primitives do, when they are asked
 	Random      io.Reader
 	Wall        func() time.Time
 	Consistency Consistency // level of a call that asks for none
@@ -87,6 +88,7 @@ type Region struct {
 
 	relay     Relay // nil: no other Regions
 	clock     *Clock
+	dueNow    chan struct{} // asks for a look at the due work
 	proposer  atomic.Pointer[proposer]
 	catchUps  coalescer
 	materials materialCache
@@ -100,11 +102,13 @@ type Region struct {
 // New starts this node's part of a Region.
 func New(c Config) *Region {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &Region{
-		Config: c, clock: NewClock(c.Wall), stop: cancel,
-	}
+	r := &Region{Config: c, dueNow: make(chan struct{}, 1), stop: cancel}
+	r.clock = NewClock(c.Wall, func() int64 { return r.view().ClockOffset() })
 	if r.HandoffTimeout == 0 {
 		r.HandoffTimeout = DefaultHandoffTimeout
+	}
+	if r.Generator == nil {
+		r.Generator = newBounded(r.Primitives, r.Random)
 	}
 	r.catchUps.ask = r.askPosition
 	if c.NewRelay != nil {

@@ -22,7 +22,7 @@ import (
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
-	"meridian/keyengine/primitive/aesgcm"
+	"meridian/keyengine/primitive/builtin"
 	"meridian/keyengine/rows"
 	"meridian/region"
 	"meridian/region/forward"
@@ -37,6 +37,8 @@ type world struct {
 	down  atomic.Bool // calls between nodes fail
 	calls atomic.Int64
 	skew  [3]time.Duration // of the nodes' wall clocks
+	made  atomic.Int64     // materials
+	gate  chan struct{}    // if there is one, HMAC_224 is not made before it is closed
 }
 
 func (w *world) wall(i int) func() time.Time {
@@ -76,7 +78,7 @@ func newWorld(t testing.TB, skew ...time.Duration) *world {
 		r := region.New(region.Config{
 			Place: place, Regions: []string{place.Region}, Node: fmt.Sprintf("us-east-1/%d", i+1), Nodes: 3, OtherNodes: others(i),
 			Store: store{stores[i]}, Log: w.group.Node(i), Ring: ring, Peers: w,
-			Primitives: primitive.NewSet(aesgcm.Provider{}), Random: rand.Reader, Wall: w.wall(i),
+			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
 			Logger: slog.New(slog.DiscardHandler),
 		})
 		behind[i].Store(r)
@@ -84,6 +86,22 @@ func newWorld(t testing.TB, skew ...time.Duration) *world {
 		w.nodes = append(w.nodes, r)
 	}
 	return w
+}
+
+// generator makes material for a world.
+type generator struct{ w *world }
+
+// Generate implements region.Generator.
+func (g generator) Generate(ctx context.Context, spec string) (primitive.Material, error) {
+	if g.w.gate != nil && spec == "HMAC_224" {
+		select {
+		case <-g.w.gate:
+		case <-ctx.Done():
+			return primitive.Material{}, ctx.Err()
+		}
+	}
+	g.w.made.Add(1)
+	return builtin.Set().Generate(spec, rand.Reader)
 }
 
 // others are the addresses of the nodes that are not node i.
@@ -134,11 +152,11 @@ func (w *world) call(i int, operation string, invocation string, body string) (a
 		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
 		Raw:    kmsapi.Raw{Header: map[string][]string{"X-Operation": {operation}, "X-Invocation": {invocation}}, Body: []byte(body)},
 	}
-	out, err := w.dispatch(i, operation, call)
+	out, err := w.dispatch(context.Background(), i, operation, call)
 	return out, call, err
 }
 
-func (w *world) dispatch(i int, operation string, call *kmsapi.Call) (any, error) {
+func (w *world) dispatch(ctx context.Context, i int, operation string, call *kmsapi.Call) (any, error) {
 	op, ok := kmsapi.Lookup(operation)
 	if !ok {
 		return nil, fmt.Errorf("no operation %s", operation)
@@ -150,7 +168,7 @@ func (w *world) dispatch(i int, operation string, call *kmsapi.Call) (any, error
 	if err := in.Validate(); err != nil {
 		return nil, err
 	}
-	return w.nodes[i].Dispatch(context.Background(), op, call, in)
+	return w.nodes[i].Dispatch(ctx, op, call, in)
 }
 
 // do is call for a call that must work, decoded into out.
@@ -184,7 +202,7 @@ func (w *world) Forward(_ context.Context, addr string, c forward.Call) (*forwar
 		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
 		Raw:    kmsapi.Raw{Header: c.Header, Body: c.Body},
 	}
-	out, err := w.dispatch(w.index(addr), c.Header.Get("X-Operation"), call)
+	out, err := w.dispatch(context.Background(), w.index(addr), c.Header.Get("X-Operation"), call)
 	a := &forward.Answer{Status: http.StatusOK, Header: http.Header{}}
 	for k, v := range call.Reply {
 		a.Header.Set(k, v)

@@ -52,6 +52,16 @@ func (c *Client) Lag(ctx context.Context) (l []Lag, err error) {
 	return l, c.call(ctx, http.MethodGet, "/v1/lag", nil, &l)
 }
 
+// Clock asks for what the Region's clock shows.
+func (c *Client) Clock(ctx context.Context) (k Clock, err error) {
+	return k, c.call(ctx, http.MethodGet, "/v1/clock", nil, &k)
+}
+
+// AdvanceClock asks a leader to raise the offset of its Region's time, and returns what the clock shows then.
+func (c *Client) AdvanceClock(ctx context.Context, offsetMillis int64) (k Clock, err error) {
+	return k, c.call(ctx, http.MethodPost, "/v1/clock", ClockOffset{OffsetMillis: offsetMillis}, &k)
+}
+
 // SetFaults puts a table of faults in force and returns the version that is in force then.
 func (c *Client) SetFaults(ctx context.Context, t fault.Table) (uint64, error) {
 	var f Faults

@@ -3,6 +3,8 @@
 //
 //	GET  /v1/status            Status
 //	GET  /v1/lag               []Lag
+//	GET  /v1/clock             Clock
+//	POST /v1/clock             ClockOffset, at the leader; the answer (Clock) comes when it is applied
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
@@ -67,6 +69,27 @@ type Lag struct {
 	LinkUp       bool   `json:"linkUp"`
 	PendingKeys  int    `json:"pendingKeys"`
 	OldestMillis int64  `json:"oldestMillis"`
+}
+
+// ClockOffset asks a Region to run its time ahead of its nodes' clocks by at least so much.
+type ClockOffset struct {
+	OffsetMillis int64 `json:"offsetMillis"`
+}
+
+// Clock is what a Region's clock shows, as its node reckons it. Times are ms since 1970 UTC.
+type Clock struct {
+	Region       string `json:"region"`
+	TimeMillis   int64  `json:"timeMillis"`
+	OffsetMillis int64  `json:"offsetMillis"`
+	Overdue      bool   `json:"overdue"`        // work is due and not done yet
+	Next         *Due   `json:"next,omitempty"` // what falls due next; absent: nothing will
+}
+
+// Due is work that waits for its time.
+type Due struct {
+	AtMillis int64  `json:"atMillis"`
+	Key      string `json:"key"` // key id
+	What     string `json:"what"`
 }
 
 // Event is one event of a Region's log.

@@ -135,6 +135,9 @@ func (c *Cluster) Validate() error {
 	if err := CheckPort(c.Port); err != nil {
 		return err
 	}
+	if c.ClockOffsetSeconds < 0 {
+		return fmt.Errorf("clock offset %d s: time does not go back", c.ClockOffsetSeconds)
+	}
 	seen := make(map[string]bool)
 	for i, r := range c.Regions {
 		if err := CheckRegion(r.Name); err != nil {

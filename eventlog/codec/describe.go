@@ -43,6 +43,12 @@ func keyOf(e keyengine.Event) string {
 		return e.KeyID
 	case keyengine.AliasUpdated:
 		return e.KeyID
+	case keyengine.GrantCreated:
+		return e.KeyID
+	case keyengine.GrantRetired:
+		return e.KeyID
+	case keyengine.GrantRevoked:
+		return e.KeyID
 	}
 	return ""
 }

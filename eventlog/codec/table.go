@@ -27,6 +27,10 @@ func own() []kind {
 		{8, 1, keyengine.AliasDeleted{}},
 		{9, 1, keyengine.PeerSeen{}},
 		{10, 1, keyengine.SealingKeyAdvanced{}},
+		{11, 1, keyengine.ClockAdvanced{}},
+		{12, 1, keyengine.GrantCreated{}},
+		{13, 1, keyengine.GrantRetired{}},
+		{14, 1, keyengine.GrantRevoked{}},
 	}
 }
 

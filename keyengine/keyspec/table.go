@@ -31,12 +31,12 @@ func build() []Spec {
 }
 
 func rsa(bits int) Spec {
-	return asymmetric("RSA_"+strconv.Itoa(bits),
+	return built(asymmetric("RSA_"+strconv.Itoa(bits),
 		Usage{EncryptDecrypt, []Algorithm{oaep("1", bits, 20), oaep("256", bits, 32)}},
 		Usage{SignVerify, []Algorithm{
 			sign("RSASSA_PSS_SHA_256", 32), sign("RSASSA_PSS_SHA_384", 48), sign("RSASSA_PSS_SHA_512", 64),
 			sign("RSASSA_PKCS1_V1_5_SHA_256", 32), sign("RSASSA_PKCS1_V1_5_SHA_384", 48), sign("RSASSA_PKCS1_V1_5_SHA_512", 64),
-		}})
+		}}))
 }
 
 // oaep takes what the padding leaves of the modulus: RFC 8017, section 7.1.1.
@@ -49,20 +49,20 @@ func ecc(name, algorithm string, digest int, agrees bool) Spec {
 	if agrees {
 		s.Usages = append(s.Usages, agreement())
 	}
-	return s
+	return built(s)
 }
 
 // ed25519 has one algorithm for messages and one for digests, none for both.
 func ed25519() Spec {
-	return asymmetric("ECC_NIST_EDWARDS25519", Usage{SignVerify, []Algorithm{
+	return built(asymmetric("ECC_NIST_EDWARDS25519", Usage{SignVerify, []Algorithm{
 		{Name: "ED25519_SHA_512", MaxBytes: message},
 		{Name: "ED25519_PH_SHA_512", DigestBytes: 64},
-	}})
+	}}))
 }
 
 func mldsa(set int) Spec {
-	return asymmetric("ML_DSA_"+strconv.Itoa(set),
-		Usage{SignVerify, []Algorithm{{Name: "ML_DSA_SHAKE_256", MaxBytes: message, MuBytes: 64}}})
+	return built(asymmetric("ML_DSA_"+strconv.Itoa(set),
+		Usage{SignVerify, []Algorithm{{Name: "ML_DSA_SHAKE_256", MaxBytes: message, MuBytes: 64}}}))
 }
 
 func hmac(bits int) Spec {
@@ -70,7 +70,7 @@ func hmac(bits int) Spec {
 	return Spec{
 		Name: "HMAC_" + n, Class: HMAC,
 		Usages:      []Usage{{MAC, []Algorithm{{Name: "HMAC_SHA_" + n, MaxBytes: message}}}},
-		MultiRegion: true, Importable: true, KeyBytes: bits / 8,
+		MultiRegion: true, Importable: true, KeyBytes: bits / 8, Built: true,
 	}
 }
 
@@ -81,11 +81,16 @@ func sm2() Spec {
 		Usage{SignVerify, []Algorithm{sign("SM2DSA", 32)}},
 		agreement())
 	s.MultiRegion, s.Partition = false, "aws-cn"
-	return s
+	return built(s)
 }
 
 func asymmetric(name string, usages ...Usage) Spec {
 	return Spec{Name: name, Class: Asymmetric, Usages: usages, MultiRegion: true, Importable: true}
+}
+
+func built(s Spec) Spec {
+	s.Built = true
+	return s
 }
 
 func sign(name string, digest int) Algorithm {

@@ -167,21 +167,3 @@ func TestSet(t *testing.T) {
 	}()
 	primitive.NewSet(aesgcm.Provider{}, aesgcm.Provider{})
 }
-
-// TestEveryBuiltSpecHasAProvider holds the table of key specs against the providers there are.
-func TestEveryBuiltSpecHasAProvider(t *testing.T) {
-	set := primitive.NewSet(aesgcm.Provider{})
-	for _, s := range keyspec.All() {
-		p, ok := set.Lookup(s.Name)
-		if ok != s.Built {
-			t.Errorf("%s: built %t, provider %t", s.Name, s.Built, ok)
-		}
-		if !ok {
-			continue
-		}
-		m, err := p.Generate(primitivetest.Rand(1))
-		if err != nil || m.Len() != s.KeyBytes {
-			t.Errorf("%s: %d bytes, the table says %d", s.Name, m.Len(), s.KeyBytes)
-		}
-	}
-}

@@ -6,14 +6,15 @@
 //	encrypter, err := set.Encrypter(keyspec.SymmetricDefault, material)
 //	blob, err := encrypter.Seal(rand, key, context, plaintext)
 //
+// Package builtin has the whole set.
+//
 // It promises that a Material prints as «redacted» wherever it is printed, and that an error of
-// opening says nothing about why. It does not store material (see keyring), decide who may use it,
+// opening or verifying says nothing about why. It does not store material (see keyring), decide who may use it,
 // or know key states. It starts no goroutines; everything here is safe for concurrent use.
 package primitive
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"meridian/keyengine/ciphertext"
@@ -25,6 +26,17 @@ var (
 	ErrOpen = errors.New("ciphertext cannot be opened")
 	// ErrMaterial refuses bytes that are no material of the spec.
 	ErrMaterial = errors.New("not key material of this spec")
+	// ErrInput refuses an input that the algorithm does not take: a digest of another length, a
+	// message type that it does not have, a plaintext that does not fit.
+	ErrInput = errors.New("input does not fit the algorithm")
+	// ErrAlgorithm says that the spec has no algorithm of that name.
+	ErrAlgorithm = errors.New("key spec does not have this algorithm")
+	// ErrSignature says that a signature is not one of this message under this key.
+	ErrSignature = errors.New("signature does not verify")
+	// ErrMAC says that a MAC is not the one of this message under this key.
+	ErrMAC = errors.New("mac does not verify")
+	// ErrPeer refuses another party's public key: not SPKI DER, or not a point of the same curve.
+	ErrPeer = errors.New("public key does not fit the key")
 	// ErrSpec says that there is no provider for a key spec, or that its keys cannot do this.
 	ErrSpec = errors.New("key spec does not provide this")
 )
@@ -55,43 +67,4 @@ type Encrypter interface {
 	Seal(rand io.Reader, key ciphertext.Key, context map[string]string, plaintext []byte) ([]byte, error)
 	// Open decrypts blob. The error is ErrOpen or ErrDestroyed.
 	Open(blob *ciphertext.Blob, context map[string]string) ([]byte, error)
-}
-
-// Set is the providers that a Region works with. The zero Set is empty.
-type Set struct{ providers map[string]Provider }
-
-// NewSet returns the set of the given providers. Two for one spec are a programmer's error.
-func NewSet(providers ...Provider) Set {
-	s := Set{providers: map[string]Provider{}}
-	for _, p := range providers {
-		if _, twice := s.providers[p.Spec()]; twice {
-			panic("primitive: two providers of " + p.Spec())
-		}
-		s.providers[p.Spec()] = p
-	}
-	return s
-}
-
-// Lookup returns the provider of a key spec.
-func (s Set) Lookup(spec string) (Provider, bool) {
-	p, ok := s.providers[spec]
-	return p, ok
-}
-
-// Generate makes new material of a key spec.
-func (s Set) Generate(spec string, rand io.Reader) (Material, error) {
-	p, ok := s.providers[spec]
-	if !ok {
-		return Material{}, fmt.Errorf("generate %s: %w", spec, ErrSpec)
-	}
-	return p.Generate(rand)
-}
-
-// Encrypter prepares material of a key spec for encryption.
-func (s Set) Encrypter(spec string, m Material) (Encrypter, error) {
-	p, ok := s.providers[spec].(Encrypts)
-	if !ok {
-		return nil, fmt.Errorf("encrypt with %s: %w", spec, ErrSpec)
-	}
-	return p.Encrypter(m)
 }

@@ -29,6 +29,8 @@ func (n *Node) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.Status()) })
 	mux.HandleFunc("GET /v1/lag", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.lag()) })
+	mux.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.clock()) })
+	mux.HandleFunc("POST /v1/clock", n.advanceClock)
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)

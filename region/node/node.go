@@ -15,8 +15,7 @@ import (
 	"meridian/eventlog/raftlog"
 	"meridian/keyengine"
 	"meridian/keyengine/arn"
-	"meridian/keyengine/primitive"
-	"meridian/keyengine/primitive/aesgcm"
+	"meridian/keyengine/primitive/builtin"
 	"meridian/keyengine/rows"
 	"meridian/region"
 	"meridian/region/forward"
@@ -211,10 +210,13 @@ func (n *Node) openRegion() error {
 		regions = append(regions, r.Name)
 		peers = append(peers, replication.Peer{Region: r.Name, SigningKey: r.SigningKey})
 	}
+	primitives := builtin.Set()
+	keys := newGenerator(primitives, c.Random)
+	n.later(keys.Close)
 	n.region = region.New(region.Config{
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
 		Store: store{n.store}, Log: n.log, Ring: c.Ring, Peers: n.peers,
-		Primitives: primitive.NewSet(aesgcm.Provider{}), Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
+		Primitives: primitives, Generator: keys, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
 		NewRelay: func(of replication.Region) region.Relay {
 			return replication.New(replication.Config{
 				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Logger: c.Logger,

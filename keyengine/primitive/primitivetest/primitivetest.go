@@ -1,21 +1,22 @@
 // Package primitivetest is the conformance suite of key material providers: every provider's test
-// calls Run, which checks each capability that the provider has.
+// calls Run, which checks each capability that the provider has, with every algorithm that the
+// table of key specs gives it.
 //
-// It promises to fail for a provider that accepts a changed ciphertext, context or key name, that
-// says why, or that shows material. It does not check an algorithm's output: published vectors in
-// the provider's own test do. It starts no goroutines of its own that outlive a test.
+// It promises to fail for a provider that accepts what was changed, that says why it does not, that
+// takes inputs which the table excludes, that works with other or destroyed material, or that shows
+// material. It does not check an algorithm's output: published vectors in the provider's own test
+// do. It starts no goroutines of its own that outlive a test.
 package primitivetest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
+	"testing/cryptotest"
 
-	"meridian/keyengine/ciphertext"
+	"meridian/keyengine/keyspec"
 	"meridian/keyengine/primitive"
 )
 
@@ -29,23 +30,99 @@ func Run(t *testing.T, p primitive.Provider) {
 	if e, ok := p.(primitive.Encrypts); ok {
 		t.Run("encrypt", func(t *testing.T) { encrypts(t, p, e) })
 	}
+	if e, ok := p.(primitive.EncryptsBare); ok {
+		t.Run("encrypt bare", func(t *testing.T) { encryptsBare(t, p, e) })
+	}
+	if s, ok := p.(primitive.Signs); ok {
+		t.Run("sign", func(t *testing.T) { signs(t, p, s) })
+	}
+	if m, ok := p.(primitive.MACs); ok {
+		t.Run("mac", func(t *testing.T) { macs(t, p, m) })
+	}
+	if a, ok := p.(primitive.Agrees); ok {
+		t.Run("agree", func(t *testing.T) { agrees(t, p, a) })
+	}
+	if k, ok := p.(primitive.PublicKeys); ok {
+		t.Run("public key", func(t *testing.T) { publicKeys(t, p, k) })
+	}
+	t.Run("capabilities", func(t *testing.T) { capabilities(t, p) })
 }
 
+// capabilities holds what the provider can do against the usages of its spec.
+func capabilities(t *testing.T, p primitive.Provider) {
+	spec, ok := keyspec.Lookup(p.Spec())
+	if !ok {
+		t.Fatalf("there is no spec %q", p.Spec())
+	}
+	if n := material(p, 1).Len(); spec.KeyBytes != 0 && n != spec.KeyBytes {
+		t.Errorf("material of %d bytes, the table says %d", n, spec.KeyBytes)
+	}
+	_, encrypts := p.(primitive.Encrypts)
+	_, bare := p.(primitive.EncryptsBare)
+	_, signs := p.(primitive.Signs)
+	_, macs := p.(primitive.MACs)
+	_, agrees := p.(primitive.Agrees)
+	_, public := p.(primitive.PublicKeys)
+	for usage, can := range map[string]bool{
+		keyspec.EncryptDecrypt: encrypts || bare, keyspec.SignVerify: signs, keyspec.MAC: macs, keyspec.KeyAgreement: agrees,
+	} {
+		if _, should := spec.Usage(usage); should != can {
+			t.Errorf("%s: the table says %t, the provider %t", usage, should, can)
+		}
+	}
+	if asymmetric := spec.Class == keyspec.Asymmetric; public != asymmetric || encrypts && asymmetric || bare && !asymmetric {
+		t.Errorf("asymmetric %t, has public keys %t, encrypts %t, bare %t", asymmetric, public, encrypts, bare)
+	}
+}
+
+// algorithms returns those of a usage of the provider's spec.
+func algorithms(t *testing.T, p primitive.Provider, usage string) []keyspec.Algorithm {
+	t.Helper()
+	spec, _ := keyspec.Lookup(p.Spec())
+	u, ok := spec.Usage(usage)
+	if !ok {
+		t.Fatalf("%s has no usage %s", p.Spec(), usage)
+	}
+	return u.Algorithms
+}
+
+// OwnSource is what a provider of this suite may implement, to say that it does not use the
+// randomness that it is given but a source of its own that testing/cryptotest can set.
+type OwnSource interface{ OwnSource() }
+
 func generate(t *testing.T, p primitive.Provider) {
-	a, b, again := must(p.Generate(Rand(1))), must(p.Generate(Rand(2))), must(p.Generate(Rand(1)))
+	make := func(seed byte) primitive.Material {
+		cryptotest.SetGlobalRandom(t, uint64(seed))
+		return must(p.Generate(Rand(seed)))
+	}
+	a, b, again := make(1), make(2), make(1)
 	if !a.Equal(again) {
 		t.Error("the same randomness gives other material")
 	}
 	if a.Equal(b) {
 		t.Error("other randomness gives the same material")
 	}
+	if _, own := p.(OwnSource); own {
+		return
+	}
 	if _, err := p.Generate(strings.NewReader("short")); err == nil {
 		t.Error("material without enough randomness")
 	}
+	_, _ = p.Generate(stuck{}) // whatever comes of it, it comes to an end
+}
+
+// stuck is randomness that is always the same byte, and no scalar of any curve.
+type stuck struct{}
+
+func (stuck) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 0xff
+	}
+	return len(b), nil
 }
 
 func imports(t *testing.T, p primitive.Provider) {
-	m := must(p.Generate(Rand(1)))
+	m := material(p, 1)
 	raw := m.Bytes()
 	in, err := p.Import(raw)
 	if err != nil || !in.Equal(m) {
@@ -55,151 +132,71 @@ func imports(t *testing.T, p primitive.Provider) {
 	if !in.Equal(m) {
 		t.Error("an import shares the caller's bytes")
 	}
-	for _, raw := range [][]byte{nil, {1}, make([]byte, 1<<14)} {
+	whole := m.Bytes()
+	for _, raw := range [][]byte{nil, {1}, make([]byte, 1<<14), whole[:len(whole)-1], append(whole, 0)} {
 		if _, err := p.Import(raw); !errors.Is(err, primitive.ErrMaterial) {
 			t.Errorf("importing %d bytes: %v", len(raw), err)
 		}
 	}
 }
 
-var (
-	key     = ciphertext.Key{Account: "111122223333", KeyID: "1234abcd-12ab-34cd-56ef-1234567890ab", Material: [32]byte{1, 2, 3}}
-	context = map[string]string{"purpose": "test"}
-)
-
-func encrypts(t *testing.T, p primitive.Provider, e primitive.Encrypts) {
-	material := must(p.Generate(Rand(1)))
-	enc := must(e.Encrypter(material))
-	seal := func(context map[string]string, plaintext []byte) []byte {
-		return must(enc.Seal(Rand(3), key, context, plaintext))
-	}
-	open := func(enc primitive.Encrypter, blob []byte, context map[string]string) ([]byte, error) {
-		b, err := ciphertext.Parse(blob)
+// FuzzImport feeds Import with bytes from outside: what it accepts is material that says the same
+// when it is imported again, and does what its spec can do.
+func FuzzImport(f *testing.F, p primitive.Provider) {
+	f.Add(material(p, 1).Bytes())
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, err := p.Import(raw)
 		if err != nil {
-			return nil, primitive.ErrOpen
-		}
-		return enc.Open(b, context)
-	}
-
-	t.Run("round trip", func(t *testing.T) {
-		for _, n := range []int{0, 1, 16, 17, 4096} {
-			plaintext := bytes.Repeat([]byte{'p'}, n)
-			for _, context := range []map[string]string{nil, {}, context, {"": "", "ü": "\x00"}} {
-				got, err := open(enc, seal(context, plaintext), context)
-				if err != nil || !bytes.Equal(got, plaintext) {
-					t.Fatalf("%d bytes under %q: %q, %v", n, context, got, err)
-				}
+			if !errors.Is(err, primitive.ErrMaterial) {
+				t.Fatalf("another error: %v", err)
 			}
+			return
 		}
-		if got, err := open(enc, seal(nil, []byte("p")), map[string]string{}); err != nil || string(got) != "p" {
-			t.Errorf("an empty context is not the same as none: %v", err)
+		again, err := p.Import(m.Bytes())
+		if err != nil || !again.Equal(m) {
+			t.Fatalf("not canonical: %v", err)
 		}
+		usable(t, p, m)
 	})
-
-	t.Run("names its key", func(t *testing.T) {
-		b := must(ciphertext.Parse(seal(context, []byte("p"))))
-		if b.Key != key {
-			t.Errorf("the blob names %+v", b.Key)
-		}
-	})
-
-	t.Run("never the same twice", func(t *testing.T) {
-		rand := Rand(4)
-		a, b := must(enc.Seal(rand, key, context, []byte("p"))), must(enc.Seal(rand, key, context, []byte("p")))
-		if bytes.Equal(a, b) {
-			t.Error("two encryptions are equal")
-		}
-	})
-
-	t.Run("hides the plaintext", func(t *testing.T) {
-		if plaintext := []byte("a secret that is long enough"); bytes.Contains(seal(nil, plaintext), plaintext) {
-			t.Error("the plaintext is in the blob")
-		}
-	})
-
-	t.Run("any change is found", func(t *testing.T) {
-		blob := seal(context, []byte("plaintext"))
-		for i := range blob {
-			for _, mask := range []byte{1, 0x80} {
-				changed := bytes.Clone(blob)
-				changed[i] ^= mask
-				if got, err := open(enc, changed, context); err != primitive.ErrOpen || got != nil {
-					t.Fatalf("byte %d changed by %#x: %q, %v", i, mask, got, err)
-				}
-			}
-		}
-		for n := range blob {
-			if got, err := open(enc, blob[:n], context); err != primitive.ErrOpen || got != nil {
-				t.Fatalf("cut to %d of %d bytes: %q, %v", n, len(blob), got, err)
-			}
-		}
-	})
-
-	t.Run("other context", func(t *testing.T) {
-		blob := seal(context, []byte("plaintext"))
-		for _, other := range []map[string]string{nil, {"purpose": "Test"}, {"Purpose": "test"}, {"purpose": ""}, {"purpose": "test", "": ""}} {
-			if got, err := open(enc, blob, other); err != primitive.ErrOpen || got != nil {
-				t.Errorf("opened under %q: %q, %v", other, got, err)
-			}
-		}
-	})
-
-	t.Run("other material", func(t *testing.T) {
-		other := must(e.Encrypter(must(p.Generate(Rand(2)))))
-		if got, err := open(other, seal(context, []byte("plaintext")), context); err != primitive.ErrOpen || got != nil {
-			t.Errorf("opened under other material: %q, %v", got, err)
-		}
-	})
-
-	t.Run("not material", func(t *testing.T) {
-		for _, m := range []primitive.Material{{}, primitive.NewMaterial([]byte("short"))} {
-			if _, err := e.Encrypter(m); !errors.Is(err, primitive.ErrMaterial) {
-				t.Errorf("an encrypter of %d bytes: %v", m.Len(), err)
-			}
-		}
-	})
-
-	t.Run("no randomness", func(t *testing.T) {
-		if _, err := enc.Seal(strings.NewReader("short"), key, nil, []byte("p")); err == nil {
-			t.Error("sealed without enough randomness")
-		}
-	})
-
-	t.Run("destroyed while in use", func(t *testing.T) { destroyed(t, p, e) })
 }
 
-// destroyed checks that an encrypter whose material is destroyed fails and that, until then, it
-// works: a blob made under a half-cleared key would be one that anybody can read.
-func destroyed(t *testing.T, p primitive.Provider, e primitive.Encrypts) {
-	victim, keep := must(p.Generate(Rand(5))), must(p.Generate(Rand(5)))
-	enc, witness := must(e.Encrypter(victim)), must(e.Encrypter(keep))
-	var wg sync.WaitGroup
-	for g := range 2 {
-		wg.Go(func() {
-			rand := Rand(byte(g))
-			for i := 0; ; i++ {
-				if i == 50 {
-					victim.Destroy()
-				}
-				blob, err := enc.Seal(rand, key, context, []byte("p"))
-				if err != nil {
-					if !errors.Is(err, primitive.ErrDestroyed) {
-						t.Errorf("sealing under destroyed material: %v", err)
-					}
-					return
-				}
-				if _, err := witness.Open(must(ciphertext.Parse(blob)), context); err != nil {
-					t.Errorf("sealed under material that was being destroyed: %v", err)
-					return
-				}
-			}
-		})
+// usable fails if one of the provider's capabilities does not take m.
+func usable(t *testing.T, p primitive.Provider, m primitive.Material) {
+	t.Helper()
+	var errs []error
+	check := func(_ any, err error) { errs = append(errs, err) }
+	if e, ok := p.(primitive.Encrypts); ok {
+		check(e.Encrypter(m))
 	}
-	wg.Wait()
-	blob := must(witness.Seal(Rand(6), key, nil, []byte("p")))
-	if _, err := enc.Open(must(ciphertext.Parse(blob)), nil); !errors.Is(err, primitive.ErrDestroyed) {
-		t.Errorf("opening under destroyed material: %v", err)
+	if e, ok := p.(primitive.EncryptsBare); ok {
+		check(e.BareEncrypter(m))
 	}
+	if s, ok := p.(primitive.Signs); ok {
+		check(s.Signer(m))
+	}
+	if a, ok := p.(primitive.MACs); ok {
+		check(a.MAC(m))
+	}
+	if a, ok := p.(primitive.Agrees); ok {
+		check(a.Agreement(m))
+	}
+	if k, ok := p.(primitive.PublicKeys); ok {
+		check(k.PublicKey(m))
+	}
+	if err := errors.Join(errs...); err != nil {
+		t.Fatalf("material that was accepted cannot be used: %v", err)
+	}
+}
+
+// notMaterial is what no capability takes.
+func notMaterial() []primitive.Material {
+	return []primitive.Material{{}, primitive.NewMaterial([]byte("short"))}
+}
+
+// material returns the provider's material of a seed.
+func material(p primitive.Provider, seed byte) primitive.Material {
+	return must(p.Generate(Rand(seed)))
 }
 
 func must[T any](v T, err error) T {

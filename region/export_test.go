@@ -1,0 +1,18 @@
+package region
+
+import (
+	"meridian/keyengine"
+	"meridian/keyengine/kmsapi"
+)
+
+// GrantTokens is grantTokens.
+func GrantTokens(in kmsapi.Input) []string { return grantTokens(in) }
+
+// OpenGrantToken is openGrantToken, as far as who ends a grant needs it.
+func (r *Region) OpenGrantToken(text string) (keyengine.GrantRef, error) {
+	t, err := r.openGrantToken(text)
+	if err != nil {
+		return keyengine.GrantRef{}, err
+	}
+	return t.ref(), nil
+}

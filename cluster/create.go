@@ -138,20 +138,12 @@ func writeRegion(d layout.Dir, c *layout.Cluster, r *layout.Region) error {
 	}
 	r.SigningKey, r.NKey = ring.Public().Signing, ring.Public().NKey
 	for _, n := range r.Nodes {
-		dir := d.Node(n.Name)
-		if err := os.MkdirAll(string(dir), 0o700); err != nil {
+		if err := os.MkdirAll(string(d.Node(n.Name)), 0o700); err != nil {
 			return err
 		}
-		root, err := keyring.CreateRoot(dir.RootKey(), rand.Reader)
-		if err != nil {
-			return fmt.Errorf("node %s: %w", n.Name, err)
-		}
-		if err := ring.Save(dir.Keystore(), root, rand.Reader); err != nil {
-			return fmt.Errorf("node %s: %w", n.Name, err)
-		}
 		f := layout.NodeFile{Format: layout.Format, ClusterID: c.ID, Region: r.Name, Name: n.Name, ID: n.ID}
-		if err := layout.WriteFile(dir.NodeFile(), f, 0o644); err != nil {
-			return fmt.Errorf("node %s: %w", n.Name, err)
+		if err := writeNode(d.Node(n.Name), ring, f); err != nil {
+			return err
 		}
 	}
 	return nil

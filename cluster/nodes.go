@@ -143,6 +143,10 @@ func (c *Cluster) spawn(name string) (*exec.Cmd, error) {
 	if _, ok := r.find(); ok {
 		return nil, nil
 	}
+	// A node whose folder is lost says so itself, and how to replace it.
+	if err := os.MkdirAll(string(c.Dir.Node(name)), 0o700); err != nil {
+		return nil, err
+	}
 	// What the last process left would answer for this one.
 	for _, stale := range []string{c.Dir.Node(name).Admin(), c.Dir.Node(name).Exit()} {
 		if err := os.Remove(stale); err != nil && !os.IsNotExist(err) {

@@ -137,12 +137,10 @@ type sighting struct {
 }
 
 // claim writes the pid file of a role for a process. A process that just started may not show its final command
-// line yet, so only its start is looked at.
+// line yet, so only its start is looked at. One that has ended already gets its pid file, too: without a start no
+// process is taken for it, and whoever waits for it finds that it ended, and why.
 func (r role) claim(pid int) error {
-	p, ok := look(pid)
-	if !ok {
-		return fmt.Errorf("process %d ended at once", pid)
-	}
+	p, _ := look(pid)
 	return layout.WriteFile(r.pid, pidFile{Format: layout.Format, PID: pid, Start: p.Start}, 0o644)
 }
 

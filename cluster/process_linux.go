@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // look asks the kernel about a process. A zombie has ended.
@@ -24,6 +25,13 @@ func look(pid int) (sighting, bool) {
 		return sighting{}, false
 	}
 	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	for range 20 { // right after exec there is nothing yet
+		if len(line) > 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+		line, _ = os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	}
 	dir, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
 	return sighting{
 		Start:  fields[start],

@@ -3,10 +3,12 @@ package cluster
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"meridian/cluster/control"
 	"meridian/cluster/layout"
@@ -47,6 +49,28 @@ func TestWhoFitsARole(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
+}
+
+// A process may end before its pid file is written: it counts as one that was started and ended.
+func TestAProcessThatEndedAtOnce(t *testing.T) {
+	short := exec.Command("true")
+	if err := short.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := short.Process.Pid
+	if !poll(10*time.Second, func() bool { _, lives := look(pid); return !lives }) {
+		t.Fatal("it does not end")
+	}
+	d := layout.Dir(t.TempDir())
+	r := nodeRole(d, "us-east-1/1")
+	if err := errors.Join(os.MkdirAll(string(d.Node("us-east-1/1")), 0o755), r.claim(pid)); err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{Dir: d}
+	if _, lives := r.find(); lives || !c.ended("us-east-1/1") {
+		t.Errorf("it lives: %v, it ended: %v", lives, c.ended("us-east-1/1"))
+	}
+	_ = short.Wait()
 }
 
 func TestLogsAreMergedByTime(t *testing.T) {

@@ -1,9 +1,9 @@
 // Package clustertest plays the node processes of a cluster, for tests of what starts, stops and asks them.
 //
 // A played node has a real folder, real ports and a real admin socket, and it obeys faults as a table, but it stores
-// nothing: the lowest-numbered node of a Region that lives leads, each is ready at once, and links owe a key while a
+// nothing: the lowest-numbered voter of a Region that lives leads, each is ready at once, and links owe a key while a
 // partition cuts them. Two files in its folder make it misbehave: crash (it ends at once, code 7) and deaf (it never
-// becomes ready).
+// becomes ready). A node without a vote is not ready; the membership is a file in the Region's folder.
 //
 // A test's TestMain hands command lines of processes to Main; FreePort finds room for a cluster.
 //
@@ -63,6 +63,13 @@ func Node(ctx context.Context, d layout.Dir, name string, log *slog.Logger) erro
 		return fmt.Errorf("no node %s", name)
 	}
 	n.region, _ = file.Region(layout.RegionOf(name))
+	own, err := layout.ReadNode(n.dir)
+	if err != nil {
+		return err
+	}
+	if own.ID != n.self.ID {
+		return fmt.Errorf("the folder belongs to node %s, not %s", own.ID, n.self.ID)
+	}
 	if n.has(Crash) {
 		log.Error("as it was told, this node ends")
 		os.Exit(CrashCode)
@@ -127,7 +134,7 @@ func (n *node) kms() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_meridian/health", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /_meridian/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if n.has(Deaf) {
+		if !n.ready() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
@@ -152,28 +159,36 @@ func (n *node) admin() http.Handler {
 		reply(w, control.Faults{Version: n.faults.Version()})
 	})
 	mux.HandleFunc("GET /v1/events", n.events)
+	(&membership{node: n}).handle(mux)
 	mux.HandleFunc("POST /v1/shutdown", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		n.stop()
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+n.token {
-			w.WriteHeader(http.StatusUnauthorized)
-			reply(w, map[string]string{"error": "wrong token"})
+			refuse(w, http.StatusUnauthorized, "wrong token")
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// status finds the leader: the first node of the Region that answers.
+func (n *node) ready() bool {
+	n.settle()
+	return !n.has(Deaf) && n.votes(n.self)
+}
+
+// status finds the leader: the first node of the Region that has a vote and answers.
 func (n *node) status() control.Status {
 	s := control.Status{
 		ClusterID: n.file.ID, Region: n.region.Name, Name: n.self.Name, ID: n.self.ID, PID: os.Getpid(),
-		Role: control.Follower, Term: 1, Ready: !n.has(Deaf), Seq: 1, Life: 1,
+		Role: control.Follower, Term: 1, Ready: n.ready(), Seq: 1, Life: 1,
 		Endpoint: "http://" + n.self.KMS, FaultVersion: n.faults.Version(),
 	}
 	for i, other := range n.region.Nodes {
+		if !n.votes(&other) {
+			continue
+		}
 		if other.Name == n.self.Name {
 			s.Role, s.Term = control.Leader, uint64(i+1)
 			break
@@ -199,7 +214,7 @@ func answers(addr string) bool {
 // lag owes a key to each Region that a partition cuts off.
 func (n *node) lag() []control.Lag {
 	lags := []control.Lag{}
-	table, _ := fault.Load(layout.Dir(filepath.Join(string(n.dir), "..", "..")).FaultsFile())
+	table, _ := fault.Load(n.root().FaultsFile())
 	for _, r := range n.file.Regions {
 		if r.Name == n.region.Name {
 			continue

@@ -74,10 +74,36 @@ func (c *Client) Checkpoint(ctx context.Context) (cp Checkpoint, err error) {
 	return cp, c.call(ctx, http.MethodPost, "/v1/checkpoint", nil, &cp)
 }
 
+// Members asks who is a member of the Region's Raft group; the leader knows best.
+func (c *Client) Members(ctx context.Context) (m []Member, err error) {
+	return m, c.call(ctx, http.MethodGet, "/v1/members", nil, &m)
+}
+
+// AddMember asks the leader to add a server without a vote, or to give one that has caught up its vote. It may be
+// repeated.
+func (c *Client) AddMember(ctx context.Context, m Member) error {
+	return c.call(ctx, http.MethodPost, "/v1/members", m, nil)
+}
+
+// RemoveMember asks the leader to end a membership. It may be repeated.
+func (c *Client) RemoveMember(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/members/"+url.PathEscape(id), nil, nil)
+}
+
 // Shutdown asks the node to hand its leadership over and end. It answers before it ends.
 func (c *Client) Shutdown(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/v1/shutdown", nil, nil)
 }
+
+// Refusal is a node's no.
+type Refusal struct {
+	Path   string
+	Status int // of HTTP
+	Reason string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Path + ": " + r.Reason }
 
 // EventQuery says which events; the zero value: all there are.
 type EventQuery struct {
@@ -165,5 +191,5 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 	if json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&refusal) != nil || refusal.Error == "" {
 		refusal.Error = resp.Status
 	}
-	return nil, fmt.Errorf("%s: %s", path, refusal.Error)
+	return nil, &Refusal{Path: path, Status: resp.StatusCode, Reason: refusal.Error}
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -40,6 +41,10 @@ func TestClientAsks(t *testing.T) {
 			var t fault.Table
 			_ = json.NewDecoder(r.Body).Decode(&t)
 			fmt.Fprintf(w, `{"version":%d}`, t.Version)
+		case "/v1/members":
+			if r.Method == http.MethodGet {
+				fmt.Fprint(w, `[{"id":"a-b","addr":"127.0.0.1:1","voter":true}]`)
+			}
 		case "/v1/events":
 			fmt.Fprint(w, `{"seq":1,"type":"A"}`+"\n"+`{"seq":2,"type":"B"}`+"\n")
 		}
@@ -58,10 +63,20 @@ func TestClientAsks(t *testing.T) {
 		}
 		types.WriteString(e.Type)
 	}
+	member := Member{ID: "a-b", Addr: "127.0.0.1:1", Voter: true}
+	if list, err := c.Members(ctx); err != nil || len(list) != 1 || list[0] != member {
+		t.Errorf("members %+v, %v", list, err)
+	}
+	if err := errors.Join(c.AddMember(ctx, member), c.RemoveMember(ctx, "../a b")); err != nil {
+		t.Error(err)
+	}
 	want := []string{
 		"GET /v1/status Bearer secret",
 		"PUT /v1/faults Bearer secret",
 		"GET /v1/events?follow=1&from=3&key=a%2Fb Bearer secret",
+		"GET /v1/members Bearer secret",
+		"POST /v1/members Bearer secret",
+		"DELETE /v1/members/..%2Fa%20b Bearer secret",
 	}
 	if types.String() != "AB" || strings.Join(asked, "\n") != strings.Join(want, "\n") {
 		t.Errorf("events %q; asked\n%s", types.String(), strings.Join(asked, "\n"))
@@ -77,7 +92,8 @@ func TestRefusalsAndBrokenAnswers(t *testing.T) {
 			w.WriteHeader(http.StatusTeapot)
 			fmt.Fprint(w, tc.answer)
 		})
-		if _, err := c.Checkpoint(t.Context()); err == nil || !strings.Contains(err.Error(), tc.says) {
+		var no *Refusal
+		if _, err := c.Checkpoint(t.Context()); !errors.As(err, &no) || no.Status != http.StatusTeapot || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: %v", tc.answer, err)
 		}
 	}

@@ -8,9 +8,13 @@
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
+//	GET  /v1/members           []Member, as the node knows them
+//	POST /v1/members           Member to add without a vote, or, when it has caught up, with one; the leader's to do
+//	DELETE /v1/members/{id}    ends a membership; the leader's to do
 //	POST /v1/shutdown          moves leadership away, then stops; the answer comes first
 //
-// A refusal is {"error": "..."} with a status of 400 or more.
+// A refusal is {"error": "..."} with a status of 400 or more: 409 for what may become possible, 503 where another node
+// leads or none does, 500 where the outcome is unknown.
 //
 // This package holds the types and the client; the server is in region/node. A Client keeps no connection and
 // starts no goroutine that outlives a call.
@@ -44,6 +48,13 @@ type Status struct {
 	Endpoint     string `json:"endpoint"` // http://host:port
 	FaultVersion uint64 `json:"faultVersion"`
 	StartedAt    int64  `json:"startedAt"` // ms since 1970 UTC, wall clock
+}
+
+// Member is a server of the Region's Raft group.
+type Member struct {
+	ID    string `json:"id"`
+	Addr  string `json:"addr"` // internal address of its node
+	Voter bool   `json:"voter"`
 }
 
 // Faults says which fault table is in force.

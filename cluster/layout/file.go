@@ -48,6 +48,9 @@ func ReadNode(d NodeDir) (NodeFile, error) {
 	return f, err
 }
 
+// WriteNode writes a node's node.json.
+func WriteNode(d NodeDir, f NodeFile) error { return WriteFile(d.NodeFile(), f, 0o644) }
+
 // ReadAdmin reads a node's admin.json.
 func ReadAdmin(d NodeDir) (AdminFile, error) {
 	var f AdminFile

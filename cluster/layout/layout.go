@@ -65,6 +65,9 @@ type NodeFile struct {
 	Region    string `json:"region"`
 	Name      string `json:"name"`
 	ID        string `json:"id"`
+	// Joining says that the Region does not count on this folder yet: an empty log in it is a new one, not a lost
+	// one. The node takes it away once its log says that it is a member.
+	Joining bool `json:"joining,omitempty"`
 }
 
 // AdminFile is admin.json in a node's folder: where its admin socket listens, mode 0600.

@@ -18,6 +18,9 @@ var _ eventlog.Log = (*Log)(nil)
 // its id; it has to be replaced.
 var ErrLostDisk = errors.New("raft log is lost")
 
+// ErrNewer is what Open returns for a log that a newer program wrote.
+var ErrNewer = errors.New("raft log is of a newer format")
+
 // MaxEntry bounds an entry in bytes.
 const MaxEntry = 8 << 20
 

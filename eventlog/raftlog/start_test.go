@@ -93,7 +93,7 @@ func TestStart(t *testing.T) {
 			},
 		},
 		{
-			what: "newer format", first: true, says: "log has format 2, this build reads up to 1",
+			what: "newer format", first: true, says: "newer format: it has format 2, this build reads up to 1",
 			spoil: func(fs *vfs.MemFS) {
 				disk(fs, func(d *logtest.Disk) error { return d.SetUint64([]byte("meridian/format"), 2) })
 			},

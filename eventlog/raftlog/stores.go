@@ -113,7 +113,7 @@ func (s *stores) identify(cfg *Config) error {
 		return fmt.Errorf("format of the log: %w", err)
 	}
 	if format > Format {
-		return fmt.Errorf("log has format %d, this build reads up to %d", format, Format)
+		return fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrNewer, format, Format)
 	}
 	id, err := s.guard.Get(serverKey)
 	if err != nil {

@@ -23,6 +23,7 @@ const RequestIDHeader = "x-meridian-request-id"
 const (
 	pathPosition = "/internal/position"
 	pathClock    = "/internal/clock"
+	pathStanding = "/internal/standing"
 )
 
 // Call is a caller's request as it was received.
@@ -45,6 +46,13 @@ type Answer struct {
 type Position struct {
 	Term uint64 `json:"term"`
 	Seq  uint64 `json:"seq"`
+}
+
+// Standing is how a node takes part in its Region's log.
+type Standing struct {
+	ID      string `json:"id"`      // in the log's membership
+	Last    uint64 `json:"last"`    // newest entry on its disk
+	Joining bool   `json:"joining"` // it has not written down yet that the Region counts on it
 }
 
 // Client makes calls to other nodes of the Region. It is safe for concurrent use.
@@ -90,6 +98,11 @@ func (c *Client) Position(ctx context.Context, addr string) (Position, error) {
 // Clock asks the node at addr for its wall clock, ms since 1970 UTC.
 func (c *Client) Clock(ctx context.Context, addr string) (int64, error) {
 	return get[int64](ctx, c, addr, pathClock)
+}
+
+// Standing asks the node at addr how it takes part in the log.
+func (c *Client) Standing(ctx context.Context, addr string) (Standing, error) {
+	return get[Standing](ctx, c, addr, pathStanding)
 }
 
 func get[T any](ctx context.Context, c *Client, addr, path string) (v T, err error) {

@@ -31,7 +31,8 @@ func (p peer) Position(context.Context) (Position, error) {
 	}
 	return Position{Term: 3, Seq: 42}, nil
 }
-func (p peer) WallClock() int64 { return 1234 }
+func (p peer) WallClock() int64   { return 1234 }
+func (p peer) Standing() Standing { return Standing{ID: "n1", Last: 99, Joining: true} }
 
 func serve(t *testing.T, p *Port, h http.Handler) {
 	t.Helper()
@@ -65,6 +66,9 @@ func TestCallsAndQuestionsReachTheNode(t *testing.T) {
 	}
 	if pos, err := client.Position(ctx, b.Addr().String()); err != nil || pos != (Position{Term: 3, Seq: 42}) {
 		t.Errorf("position: %v, %v", pos, err)
+	}
+	if s, err := client.Standing(ctx, b.Addr().String()); err != nil || s != (Standing{ID: "n1", Last: 99, Joining: true}) {
+		t.Errorf("standing: %v, %v", s, err)
 	}
 	if ms, err := client.Clock(ctx, b.Addr().String()); err != nil || ms != 1234 {
 		t.Errorf("clock: %v, %v", ms, err)

@@ -12,6 +12,8 @@ type Peer interface {
 	Position(ctx context.Context) (Position, error)
 	// WallClock returns the node's wall clock, ms since 1970 UTC.
 	WallClock() int64
+	// Standing returns how this node takes part in the log.
+	Standing() Standing
 }
 
 // Handler serves the calls that arrive at a Port: forwarded requests by calls, questions by peer.
@@ -28,6 +30,9 @@ func Handler(calls http.Handler, peer Peer) http.Handler {
 	})
 	mux.HandleFunc("GET "+pathClock, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, peer.WallClock())
+	})
+	mux.HandleFunc("GET "+pathStanding, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, peer.Standing())
 	})
 	return mux
 }

@@ -71,7 +71,7 @@ func parseCurrent(text string) (string, error) {
 		return "", fmt.Errorf("%s is damaged", currentFile)
 	}
 	if format > Format {
-		return "", fmt.Errorf("state has format %d, this build reads up to %d", format, Format)
+		return "", fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrNewer, format, Format)
 	}
 	if _, ok := generationNumber(name); !ok {
 		return "", fmt.Errorf("%s is damaged", currentFile)

@@ -259,8 +259,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"other cluster", nil, func(c *Config) { c.ClusterID = "other" }, "belongs to cluster"},
 		{"other region", nil, func(c *Config) { c.Region = "eu-west-1" }, "belongs to region"},
-		{"newer rows", newer, nil, "state has format 2, this build reads up to 1"},
-		{"newer folder", current("meridian-state 2 gen-000001\n"), nil, "state has format 2, this build reads up to 1"},
+		{"newer rows", newer, nil, "newer format: it has format 2, this build reads up to 1"},
+		{"newer folder", current("meridian-state 2 gen-000001\n"), nil, "newer format: it has format 2, this build reads up to 1"},
 		{"damaged CURRENT", current("meridian"), nil, "CURRENT is damaged"},
 		{"CURRENT leads elsewhere", current("meridian-state 1 ../other\n"), nil, "CURRENT is damaged"},
 		{"no domain", nil, func(c *Config) { c.Domain = nil }, "are needed"},

@@ -8,6 +8,9 @@ import (
 	"meridian/keyengine/canonical"
 )
 
+// ErrNewer is what Open returns for a state that a newer program wrote.
+var ErrNewer = errors.New("state is of a newer format")
+
 // Format is the version of the rows in a store and of a snapshot; a newer one is refused.
 const Format = 1
 
@@ -48,7 +51,7 @@ func decodeMeta(b []byte) (m Meta, err error) {
 		return Meta{}, errors.New("meta row: no format")
 	}
 	if b[0] > Format {
-		return Meta{}, fmt.Errorf("state has format %d, this build reads up to %d", b[0], Format)
+		return Meta{}, fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrNewer, b[0], Format)
 	}
 	if err := canonical.Unmarshal(b[1:], &m); err != nil {
 		return Meta{}, fmt.Errorf("meta row: %w", err)

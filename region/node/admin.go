@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
@@ -17,6 +18,7 @@ import (
 	"meridian/cluster/control"
 	"meridian/cluster/fault"
 	"meridian/cluster/layout"
+	"meridian/eventlog/raftlog"
 )
 
 // maxAdminBody bounds the body of an admin request in bytes.
@@ -32,6 +34,9 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)
+	mux.HandleFunc("GET /v1/members", n.getMembers)
+	mux.HandleFunc("POST /v1/members", n.postMember)
+	mux.HandleFunc("DELETE /v1/members/{id}", n.deleteMember)
 	mux.HandleFunc("POST /v1/shutdown", n.shutdown)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -61,11 +66,14 @@ func (n *Node) Status() control.Status {
 		Seq: meta.Seq, Digest: hex.EncodeToString(meta.Digest[:]), Chain: hex.EncodeToString(meta.Chain[:]), Life: meta.Life,
 		Endpoint: "http://" + c.Node.KMS, FaultVersion: c.Faults.Version(), StartedAt: n.started.UnixMilli(),
 	}
+	if own, member := n.membership(context.Background()); member && !own.Voter {
+		s.Role = control.Nonvoter
+	}
 	if lead.Leader {
 		s.Role = control.Leader
 	}
-	for _, other := range c.Region.Nodes {
-		if other.ID == lead.ID {
+	for _, other := range c.Region.Nodes { // by address: a node that was replaced has an id that this one never read
+		if other.Internal == lead.Addr {
 			s.Leader = other.Name
 		}
 	}
@@ -102,6 +110,43 @@ func (n *Node) checkpoint(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	reply(w, control.Checkpoint{Path: path})
+}
+
+func (n *Node) getMembers(w http.ResponseWriter, r *http.Request) {
+	list, err := n.log.Members(r.Context())
+	if err != nil {
+		refuse(w, statusOf(err), err)
+		return
+	}
+	answer := make([]control.Member, 0, len(list))
+	for _, m := range list {
+		answer = append(answer, control.Member(m))
+	}
+	reply(w, answer)
+}
+
+func (n *Node) postMember(w http.ResponseWriter, r *http.Request) {
+	var m control.Member
+	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+		refuse(w, http.StatusBadRequest, fmt.Errorf("member: %w", err))
+		return
+	}
+	n.changed(w, n.members.add(r.Context(), raftlog.Member(m)), "added", m.ID)
+}
+
+func (n *Node) deleteMember(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	n.changed(w, n.members.remove(r.Context(), id), "removed", id)
+}
+
+// changed answers a change of the membership.
+func (n *Node) changed(w http.ResponseWriter, err error, what, id string) {
+	if err != nil {
+		refuse(w, statusOf(err), err)
+		return
+	}
+	n.config.Logger.Info("membership changed", what, id)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (n *Node) shutdown(w http.ResponseWriter, _ *http.Request) {

@@ -23,6 +23,7 @@ type Config struct {
 	Region  layout.Region // this node's
 	Node    layout.Node   // this node
 	Dir     layout.NodeDir
+	Joining bool // the Region does not count on this node's log yet, which may be empty
 
 	KMS      net.Listener // the AWS API
 	Internal net.Listener // Raft and forwarding
@@ -67,7 +68,7 @@ func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
 		return c, fmt.Errorf("%s: %w", dir.ClusterFile(), err)
 	}
 	if c.Ring, err = openRing(&c); err != nil {
-		return c, fmt.Errorf("open the key ring of %s: %w", name, err)
+		return c, fmt.Errorf("open the key ring of %s: %w; %s", name, err, c.cure())
 	}
 	if c.Faults, err = loadFaults(dir, &c); err != nil {
 		return c, err
@@ -121,14 +122,23 @@ func (c *Config) listen() (err error) {
 // checkNodeFile makes sure that the folder is this node's.
 func checkNodeFile(c *Config) error {
 	f, err := layout.ReadNode(c.Dir)
-	if err != nil {
+	if errors.Is(err, layout.ErrNewer) {
 		return err
+	}
+	if err != nil {
+		return fmt.Errorf("node %s: %w; %s", c.Node.Name, err, c.cure())
 	}
 	if f.ClusterID != c.Cluster.ID || f.ID != c.Node.ID || f.Name != c.Node.Name {
 		return fmt.Errorf("%s belongs to node %s (%s) of cluster %s, not to node %s (%s) of cluster %s; nothing was changed",
 			c.Dir, f.Name, f.ID, f.ClusterID, c.Node.Name, c.Node.ID, c.Cluster.ID)
 	}
+	c.Joining = f.Joining
 	return nil
+}
+
+// cure is what helps a node whose files are lost or damaged.
+func (c *Config) cure() string {
+	return fmt.Sprintf("the Region goes on with its other nodes, and `meridian replace %s` makes this one anew", c.Node.Name)
 }
 
 // loadFaults makes the fault layer with the faults in force, before the first dial.

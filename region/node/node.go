@@ -41,6 +41,9 @@ type Node struct {
 	region *region.Region
 	behind atomic.Pointer[region.Region] // the same, for the store's callback, which is older
 
+	members *members
+	joining atomic.Bool // this node's folder does not say yet that it is a member
+
 	servers []*http.Server
 	undo    []func() // what Close does, last first
 }
@@ -52,7 +55,7 @@ func Start(c Config) (*Node, error) {
 	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
 		n.later(func() { l.Close() })
 	}
-	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openBus, n.openRegion, n.serve} {
+	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openRegion, n.serve} {
 		if err := step(); err != nil {
 			n.unwind()
 			return nil, fmt.Errorf("start node %s: %w", c.Node.Name, err)
@@ -104,8 +107,11 @@ func (n *Node) openStore() (err error) {
 			}
 		},
 	})
-	if err != nil {
+	if errors.Is(err, keystore.ErrNewer) {
 		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, c.cure())
 	}
 	n.later(func() {
 		if err := n.store.Close(); err != nil {
@@ -139,16 +145,20 @@ func (n *Node) openLog() (err error) {
 	}
 	n.log, err = raftlog.Open(raftlog.Config{
 		Dir: c.Dir.Raft(), ID: c.Node.ID, Addr: c.Node.Internal, Transport: transport, StateMachine: n.store,
-		Bootstrap: bootstrap, Logger: c.Logger, Fatal: c.Fatal,
+		Bootstrap: bootstrap, Join: c.Joining, Logger: c.Logger, Fatal: c.Fatal,
 		Timeouts: c.Timeouts, Snapshots: c.Snapshots,
 	})
-	if errors.Is(err, raftlog.ErrLostDisk) {
-		return fmt.Errorf("%s is empty although Region %s exists: this node lost its disk. It must not come back under its old id, for it forgot its votes; the Region goes on with its other nodes",
-			c.Dir.Raft(), c.Region.Name)
-	}
 	if err != nil {
 		transport.Close()
-		return fmt.Errorf("%w in %s; do not repair it: the Region goes on with its other nodes", err, c.Dir.Raft())
+	}
+	switch {
+	case errors.Is(err, raftlog.ErrNewer):
+		return fmt.Errorf("%s: %w", c.Dir.Raft(), err)
+	case errors.Is(err, raftlog.ErrLostDisk):
+		return fmt.Errorf("%s: %w: this node lost its disk and must not come back under its old id, for it forgot its votes; %s",
+			c.Dir.Raft(), err, c.cure())
+	case err != nil:
+		return fmt.Errorf("%s: %w: do not repair it; %s", c.Dir.Raft(), err, c.cure())
 	}
 	n.later(func() {
 		if err := n.log.Close(); err != nil {

@@ -126,6 +126,11 @@ func TestADamagedNodeDoesNotStart(t *testing.T) {
 				n.Close()
 				t.Fatal("the node started")
 			}
+			// What only another build can read, or another node, is not the disk's fault.
+			cures := what != "another's folder" && what != "a newer version"
+			if strings.Contains(err.Error(), "`meridian replace us-east-1/3`") != cures {
+				t.Errorf("the node names the cure, or does not: %v", err)
+			}
 			if !strings.Contains(err.Error(), damage.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("the node says: %v", err)
 			}

@@ -31,7 +31,7 @@ func Run(ctx context.Context, dir layout.Dir, name string, o Options) error {
 	c.Stop = sync.OnceFunc(func() { close(asked) })
 	c.Fatal = func(err error) {
 		o.Logger.Error("this node stops: its files cannot be trusted or written", "node", name, "err", err)
-		fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v\n", name, err)
+		fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; if this comes again, %s\n", name, err, c.cure())
 		os.Exit(ExitFatal)
 	}
 	n, err := Start(c)

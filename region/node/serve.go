@@ -37,7 +37,7 @@ func (n *Node) serve() error {
 	if err := c.writeAdminFile(); err != nil {
 		return err
 	}
-	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), n.region))
+	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), peer{n.region, n}))
 	n.start("the AWS API", c.KMS, mux)
 	return nil
 }

@@ -69,9 +69,9 @@ func (c *Cluster) region(name string, i, nodes int) layout.Region {
 		root, err := keyring.CreateRoot(dir.RootKey(), rand.Reader)
 		c.must(err)
 		c.must(ring.Save(dir.Keystore(), root, rand.Reader))
-		c.must(layout.WriteFile(dir.NodeFile(), layout.NodeFile{
+		c.must(layout.WriteNode(dir, layout.NodeFile{
 			Format: layout.Format, ClusterID: c.File.ID, Region: name, Name: node.Name, ID: node.ID,
-		}, 0o600))
+		}))
 		r.Nodes = append(r.Nodes, node)
 	}
 	return r

@@ -94,6 +94,9 @@ type Log interface {
 	Watch() <-chan Leadership
 	// VerifyLeader returns nil if this node was still leader at some time after the call began.
 	VerifyLeader(ctx context.Context) error
+	// Term is the newest term that this node knows of. A node that led in a term and knows of no newer
+	// one has led ever since: nobody leads the same term twice.
+	Term() uint64
 	// Transfer moves leadership to another node; nil if it moved.
 	Transfer(ctx context.Context) error
 	// Close stops this node's part. The state machine is not closed.

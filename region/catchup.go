@@ -11,8 +11,14 @@ import (
 	"meridian/region/forward"
 )
 
-// catchUpTimeout bounds one catch-up of a read.
-const catchUpTimeout = 500 * time.Millisecond
+// Times of catching up.
+const (
+	catchUpTimeout = 500 * time.Millisecond // of one read's
+	freshEvery     = time.Second
+	// revokedWithin is how long a node may use a key that the Region has disabled or deleted: one that
+	// has not heard a leader for so long refuses cryptography.
+	revokedWithin = 5 * time.Second
+)
 
 // catchUp returns when this node has applied everything that the leader had applied at some time
 // after the call began.
@@ -28,6 +34,27 @@ func (r *Region) catchUp(ctx context.Context) error {
 	r.caughtUp.Store(&began)
 	return nil
 }
+
+// keepFresh catches up every second, so that staleness says how long this node has not heard a
+// leader, and not how long nobody has asked.
+func (r *Region) keepFresh(ctx context.Context) {
+	tick := time.NewTicker(freshEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			attempt, cancel := context.WithTimeout(ctx, freshEvery)
+			_ = r.catchUp(attempt) // what it brought is in staleness
+			cancel()
+		}
+	}
+}
+
+// Fresh reports whether this node has heard a leader in the last revokedWithin: longer ago, keys may
+// have been disabled or deleted without its knowledge.
+func (r *Region) Fresh() bool { return r.staleness() <= revokedWithin }
 
 // staleness is how old an answer from the applied state may be.
 func (r *Region) staleness() time.Duration {
@@ -52,7 +79,10 @@ func (r *Region) askPosition(ctx context.Context) (uint64, error) {
 }
 
 // Position implements forward.Peer: how far this node has applied the log, if it leads. The value is
-// taken before leadership is verified, so that a pause in between cannot make it stale.
+// taken before leadership is verified, so that a pause in between cannot make it stale, and it counts
+// only if no other term began in between: a node that lost and won the lead meanwhile may have taken
+// it while it was behind. Whoever reads this node's state after a Position sees all that was
+// acknowledged before it.
 func (r *Region) Position(ctx context.Context) (forward.Position, error) {
 	l := r.Log.Leadership()
 	if !l.Leader {
@@ -61,6 +91,9 @@ func (r *Region) Position(ctx context.Context) (forward.Position, error) {
 	seq := r.Store.Applied().Seq
 	if err := r.Log.VerifyLeader(ctx); err != nil {
 		return forward.Position{}, fmt.Errorf("verify leadership: %w", err)
+	}
+	if r.Log.Term() != l.Term {
+		return forward.Position{}, eventlog.ErrNotLeader
 	}
 	return forward.Position{Term: l.Term, Seq: seq}, nil
 }

@@ -47,7 +47,7 @@ func (r *Region) Dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsap
 	case op.Mutating():
 		return r.atLeader(ctx, op, call, in)
 	case level.Level == Strong:
-		return r.strong(ctx, op, call, in)
+		return r.atLeader(ctx, op, call, in)
 	case op.Kind == kmsapi.DataPlane:
 		return r.crypto(ctx, level, op, call, in)
 	}
@@ -89,10 +89,9 @@ func (r *Region) reach(ctx context.Context, seq uint64, level Consistency) Consi
 
 // here answers a call from this node's applied state.
 func (r *Region) here(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
-	seq := r.Store.Applied().Seq
 	out, err := op.Invoke(ctx, r, call, in)
 	if call.Reply[HeaderSession] == "" {
-		r.setSession(call, seq)
+		r.setSession(call, r.Store.Seq()) // after the read: the token must not be older than what was seen
 	}
 	return out, err
 }
@@ -130,6 +129,9 @@ func (r *Region) crypto(ctx context.Context, level Consistency, op *kmsapi.Opera
 	if level.Level == Bounded && r.staleness() > level.Age && r.freshen(ctx, call) != nil {
 		return r.atLeader(ctx, op, call, in)
 	}
+	if !r.Fresh() && r.freshen(ctx, call) != nil {
+		return nil, r.unconfirmed()
+	}
 	out, err := r.here(ctx, op, call, in)
 	if err == nil || level.Level == Eventual || !staleCouldExplain(err) {
 		return out, err
@@ -137,39 +139,21 @@ func (r *Region) crypto(ctx context.Context, level Consistency, op *kmsapi.Opera
 	catching, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	if r.catchUp(catching) != nil {
-		return nil, kmsapi.Errorf(kmsapi.KMSInternalException, "Node %s cannot reach its Region's leader to confirm the answer. Try again.", r.Node)
+		return nil, r.unconfirmed()
 	}
 	return r.here(ctx, op, call, in)
 }
 
-// staleCouldExplain reports whether a fault could be due to this node being behind.
-func staleCouldExplain(err error) bool {
-	var fault *kmsapi.Fault
-	if !errors.As(err, &fault) {
-		return false
-	}
-	switch fault.Code {
-	case kmsapi.NotFoundException, kmsapi.DisabledException, kmsapi.KMSInvalidStateException, kmsapi.AccessDeniedException,
-		kmsapi.InvalidCiphertextException, kmsapi.IncorrectKeyException, kmsapi.InvalidGrantTokenException:
-		return true
-	}
-	return false
+// unconfirmed is the answer of a node that may not answer without its leader.
+func (r *Region) unconfirmed() error {
+	return kmsapi.Errorf(kmsapi.KMSInternalException, "Node %s cannot reach its Region's leader to confirm the answer. Try again.", r.Node)
 }
 
-// strong answers a read at the leader. There the value is taken first and leadership verified after,
-// so that no pause in between can let a deposed leader answer.
-func (r *Region) strong(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
-	if !r.Log.Leadership().Leader {
-		return r.atLeader(ctx, op, call, in)
-	}
-	out, err := r.here(ctx, op, call, in)
-	if _, verify := r.catchUps.do(ctx); verify != nil {
-		if call.Forwarded {
-			return nil, notLeader(call)
-		}
-		return r.atLeader(ctx, op, call, in)
-	}
-	return out, err
+// staleCouldExplain reports whether a fault could be due to this node being behind: whatever is the
+// caller's mistake here may be right elsewhere, through an alias that moved or a key that was made.
+func staleCouldExplain(err error) bool {
+	var fault *kmsapi.Fault
+	return errors.As(err, &fault) && fault.StatusCode() < http.StatusInternalServerError && fault.Code != kmsapi.DryRunOperationException
 }
 
 // atLeader answers a call where the leader is, for as long as patience says. A forwarded call is tried
@@ -177,9 +161,9 @@ func (r *Region) strong(ctx context.Context, op *kmsapi.Operation, call *kmsapi.
 func (r *Region) atLeader(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience(in))
 	defer cancel()
-	for {
+	for tries := 0; ; tries++ {
 		out, err, done := r.attempt(ctx, op, call, in)
-		if done {
+		if done && (tries == 0 || !throttled(err)) { // throttled means not done, which an earlier attempt may be
 			return out, err
 		}
 		if call.Forwarded {
@@ -192,12 +176,22 @@ func (r *Region) atLeader(ctx context.Context, op *kmsapi.Operation, call *kmsap
 	}
 }
 
+func throttled(err error) bool {
+	var fault *kmsapi.Fault
+	return errors.As(err, &fault) && fault.Code == kmsapi.ThrottlingException
+}
+
 // attempt answers a call at the leader if there is one; done is false where it is worth trying again.
 func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (out any, err error, done bool) {
 	l := r.Log.Leadership()
 	switch {
 	case l.Leader:
-		out, err = op.Invoke(ctx, r, call, in)
+		if !op.Mutating() {
+			if _, err := r.Position(ctx); err != nil {
+				return nil, nil, false
+			}
+		}
+		out, err = r.here(ctx, op, call, in)
 		var fault *kmsapi.Fault
 		done = err == nil || errors.As(err, &fault)
 		return out, err, done

@@ -21,7 +21,8 @@ import (
 const (
 	maxWaiting     = 256     // commands that wait for a decision; one more is throttled
 	maxBatch       = 128     // commands of one record
-	maxRecordBytes = 1 << 20 // of events, after which a record takes no further command
+	maxRecordBytes = 1 << 20 // of events, replies and secrets, after which a record takes no further command
+	maxSecrets     = 512     // likewise; a command brings a few, a relay's 64
 )
 
 // errTooMany is the fault of a command that found the queue full.
@@ -115,7 +116,7 @@ func (p *proposer) round(first *proposal) error {
 	for pr := first; pr != nil; {
 		b.add(pr)
 		pr = nil
-		if len(b.taken) < maxBatch && b.bytes < maxRecordBytes {
+		if len(b.taken) < maxBatch && b.bytes < maxRecordBytes && len(b.secrets) < maxSecrets {
 			select {
 			case pr = <-p.queue:
 			default:
@@ -184,16 +185,21 @@ func (b *batch) take(pr *proposal, d keyengine.Decision) outcome {
 		command.Dedup, command.Reply = pr.dedup, canonical.Marshal(reply)
 		keyengine.EvolveCommand(b.overlay, b.record.At, command.Dedup, command.Operation, reply)
 	}
-	for _, e := range d.Events {
-		keyengine.Evolve(b.overlay, b.p.place, e)
-		encoded := codec.Encode(e)
-		b.bytes += len(encoded.Body)
-		b.record.Events = append(b.record.Events, encoded)
+	encoded := make([]eventlog.Event, len(d.Events)) // all, before any changes the batch
+	for i, e := range d.Events {
+		encoded[i] = codec.Encode(e)
 	}
+	for i, e := range d.Events {
+		keyengine.Evolve(b.overlay, b.p.place, e)
+		b.bytes += len(encoded[i].Body)
+	}
+	b.bytes += len(command.Reply)
+	b.record.Events = append(b.record.Events, encoded...)
 	b.record.Commands = append(b.record.Commands, command)
 	for _, s := range pr.secrets { // a secret that no event took in has no place in the store
 		if slices.Contains(d.Materials, s.ID) {
 			b.secrets = append(b.secrets, s)
+			b.bytes += len(s.Wrapped)
 		}
 	}
 	return outcome{reply: d.Reply}
@@ -210,8 +216,12 @@ func (b *batch) commit() error {
 			err = fmt.Errorf("%w: %w", eventlog.ErrNotLeader, err)
 		}
 	} else {
+		entry := codec.EncodeEntry(&b.record, b.secrets)
+		if refused := readable(entry); refused != nil {
+			return b.refuse(refused)
+		}
 		var pos eventlog.Position
-		pos, err = b.p.log.Append(ctx, codec.EncodeEntry(&b.record, b.secrets))
+		pos, err = b.p.log.Append(ctx, entry)
 		seq = pos.Seq
 	}
 	if err == nil {
@@ -226,4 +236,27 @@ func (b *batch) commit() error {
 		pr.done <- o
 	}
 	return err
+}
+
+// readable returns why the nodes could not read an entry. One that is in the log stops every node
+// that cannot, for good: it must not get there.
+func readable(entry []byte) error {
+	record, _, err := codec.SplitEntry(entry)
+	if err == nil {
+		_, err = codec.DecodeRecord(record)
+	}
+	return err
+}
+
+// refuse answers every proposal of a batch that cannot be appended.
+func (b *batch) refuse(err error) error {
+	b.p.slog.Error("a record that cannot be read was not appended", "commands", len(b.record.Commands), "bytes", b.bytes, "err", err)
+	for i, pr := range b.taken {
+		o := b.results[i]
+		if o.err == nil {
+			o = outcome{err: kmsapi.Errorf(kmsapi.KMSInternalException, "%s could not be written to the log.", pr.command.Operation())}
+		}
+		pr.done <- o
+	}
+	return nil
 }

@@ -28,6 +28,8 @@ type Store interface {
 	WaitApplied(ctx context.Context, seq uint64) error
 	// View calls f with one consistent state.
 	View(f func(rows.Reader))
+	// Seq is the number of the newest record whose rows can be read.
+	Seq() uint64
 	// Time is the Region time of the newest record, ms since 1970 UTC; 0 before the first.
 	Time() int64
 	// Life is the life number of the Region's history.
@@ -115,7 +117,10 @@ func New(c Config) *Region {
 		r.relay = c.NewRelay(forRelay{r})
 	}
 	r.wg.Go(func() { r.follow(ctx) })
-	r.wg.Go(func() { r.becomeReady(ctx) })
+	r.wg.Go(func() {
+		r.becomeReady(ctx)
+		r.keepFresh(ctx)
+	})
 	return r
 }
 
@@ -202,20 +207,31 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 	})
 	wg.Go(func() { r.executeDue(ctx) })
 	if r.relay != nil {
-		if err := r.relay.Start(term); err != nil {
-			r.Logger.Error("replication did not start; other Regions hear nothing from this one", "term", term, "err", err)
-		}
+		wg.Go(func() { r.replicate(ctx, term) })
 	}
 	r.Logger.Info("leading", "term", term)
 	return func() {
 		r.proposer.CompareAndSwap(p, nil)
 		cancel()
-		if r.relay != nil {
-			r.relay.Stop()
-		}
 		wg.Wait()
 		r.Logger.Info("no longer leading", "term", term)
 	}
+}
+
+// replicate runs the relay until ctx ends.
+func (r *Region) replicate(ctx context.Context, term uint64) {
+	for {
+		err := r.relay.Start(term)
+		if err == nil {
+			break
+		}
+		r.Logger.Error("replication did not start and will be tried again; other Regions hear nothing from this one", "term", term, "err", err)
+		if pause(ctx, time.Second); ctx.Err() != nil {
+			return
+		}
+	}
+	<-ctx.Done()
+	r.relay.Stop()
 }
 
 func (r *Region) stepDown(ctx context.Context) {

@@ -2,6 +2,7 @@ package region_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -216,6 +217,73 @@ func TestNobodyLeads(t *testing.T) {
 	}
 }
 
+// A node that led, lost the lead and has not noticed yet proves nothing by a leader that is another
+// node, and not by itself in a later term.
+func TestADeposedLeaderDoesNotAnswerForTheRegion(t *testing.T) {
+	for _, level := range []string{"strong", "bounded=0", "default"} {
+		for _, lies := range []int64{1, 2, 1 << 40} {
+			t.Run(fmt.Sprint(level, " ", lies), func(t *testing.T) {
+				w := newWorld(t)
+				w.lead(0)
+				var created kmsapi.CreateKeyResponse
+				w.do(0, "CreateKey", `{}`, &created)
+				w.group.Elect(1)
+				w.group.Hold(0)
+				w.do(1, "DisableKey", fmt.Sprintf(`{"KeyId":%q}`, *created.KeyMetadata.KeyId), nil)
+				w.lies.Store(lies)
+				out, call, err := w.callAt(0, "DescribeKey", level, fmt.Sprintf(`{"KeyId":%q}`, *created.KeyMetadata.KeyId))
+				w.lies.Store(0)
+				var d kmsapi.DescribeKeyResponse
+				decode(t, out, &d)
+				admitted := call.Reply[region.HeaderStale] != ""
+				if err == nil && *d.KeyMetadata.KeyState == kmsapi.KeyStateEnabled && !admitted {
+					t.Errorf("the old leader says %s of a key that is Disabled", *d.KeyMetadata.KeyState)
+				}
+				w.group.Release(0)
+			})
+		}
+	}
+}
+
+// Whatever a caller did wrong here may be right elsewhere: an alias may have moved.
+func TestEveryNoIsConfirmed(t *testing.T) {
+	w := newWorld(t)
+	w.lead(0)
+	var old, present kmsapi.CreateKeyResponse
+	w.do(0, "CreateKey", `{"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"}`, &old)
+	w.do(0, "CreateKey", `{"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"}`, &present)
+	w.do(0, "CreateAlias", fmt.Sprintf(`{"AliasName":"alias/x","TargetKeyId":%q}`, *old.KeyMetadata.KeyId), nil)
+	w.do(2, "ListAliases", `{}`, nil) // node 3 has caught up
+	w.group.Hold(2)
+	w.do(0, "UpdateAlias", fmt.Sprintf(`{"AliasName":"alias/x","TargetKeyId":%q}`, *present.KeyMetadata.KeyId), nil)
+	var mac kmsapi.GenerateMacResponse
+	w.do(0, "GenerateMac", `{"KeyId":"alias/x","MacAlgorithm":"HMAC_SHA_256","Message":"aGVsbG8="}`, &mac)
+	verify := fmt.Sprintf(`{"KeyId":"alias/x","MacAlgorithm":"HMAC_SHA_256","Message":"aGVsbG8=","Mac":%q}`, base64.StdEncoding.EncodeToString(mac.Mac))
+	if _, _, err := w.call(2, "VerifyMac", "", verify); code(err) != kmsapi.KMSInternalException {
+		t.Errorf("a node that is behind says %v of a MAC that is right", err)
+	}
+	w.group.Release(2)
+	w.do(2, "VerifyMac", verify, nil)
+}
+
+// A node that has not heard a leader for five seconds may not know that a key was disabled.
+func TestANodeOnItsOwnStopsUsingKeys(t *testing.T) {
+	w := newWorld(t)
+	w.lead(0)
+	var created kmsapi.CreateKeyResponse
+	w.do(0, "CreateKey", `{}`, &created)
+	encrypt := fmt.Sprintf(`{"KeyId":%q,"Plaintext":"aGVsbG8="}`, *created.KeyMetadata.KeyId)
+	w.do(2, "Encrypt", encrypt, nil)
+	w.down.Store(true)
+	w.do(2, "Encrypt", encrypt, nil)
+	w.skew[2].Store(int64(6 * time.Second)) // so much later
+	if _, _, err := w.call(2, "Encrypt", "", encrypt); code(err) != kmsapi.KMSInternalException || w.nodes[2].Fresh() {
+		t.Errorf("six seconds after the last word of a leader: %v", err)
+	}
+	w.down.Store(false)
+	w.do(2, "Encrypt", encrypt, nil)
+}
+
 // A leader whose clock is an hour off dates nothing by it, from its first decision on.
 func TestOneWrongClockMovesNothing(t *testing.T) {
 	for _, off := range []time.Duration{time.Hour, -time.Hour} {
@@ -230,12 +298,11 @@ func TestOneWrongClockMovesNothing(t *testing.T) {
 	}
 }
 
-func keyID(t *testing.T, out any) string {
+func keyID(t *testing.T, answer any) string {
 	t.Helper()
-	switch v := out.(type) {
-	case *kmsapi.CreateKeyResponse:
-		return *v.KeyMetadata.KeyId
-	default:
-		return decodeKeyID(t, v)
+	var created kmsapi.CreateKeyResponse
+	if decode(t, answer, &created); created.KeyMetadata == nil {
+		t.Fatalf("not an answer of CreateKey: %v", answer)
 	}
+	return *created.KeyMetadata.KeyId
 }

@@ -36,20 +36,23 @@ type world struct {
 	nodes []*region.Region
 	down  atomic.Bool // calls between nodes fail
 	calls atomic.Int64
-	skew  [3]time.Duration // of the nodes' wall clocks
-	made  atomic.Int64     // materials
-	gate  chan struct{}    // if there is one, HMAC_224 is not made before it is closed
+	skew  [3]atomic.Int64 // of the nodes' wall clocks, in ns
+	lies  atomic.Int64    // how often node 1 still hears that it leads term 1
+	made  atomic.Int64    // materials
+	gate  chan struct{}   // if there is one, HMAC_224 is not made before it is closed
 }
 
 func (w *world) wall(i int) func() time.Time {
-	return func() time.Time { return time.Now().Add(w.skew[i]) }
+	return func() time.Time { return time.Now().Add(time.Duration(w.skew[i].Load())) }
 }
 
 var place = keyengine.Place{Partition: "aws", Region: "us-east-1"}
 
 func newWorld(t testing.TB, skew ...time.Duration) *world {
 	w := &world{t: t}
-	copy(w.skew[:], skew)
+	for i, d := range skew {
+		w.skew[i].Store(int64(d))
+	}
 	ring, err := keyring.New("cluster", place.Region, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +80,7 @@ func newWorld(t testing.TB, skew ...time.Duration) *world {
 	for i := range 3 {
 		r := region.New(region.Config{
 			Place: place, Regions: []string{place.Region}, Node: fmt.Sprintf("us-east-1/%d", i+1), Nodes: 3, OtherNodes: others(i),
-			Store: store{stores[i]}, Log: w.group.Node(i), Ring: ring, Peers: w,
+			Store: store{stores[i]}, Log: w.log(i), Ring: ring, Peers: w,
 			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
 			Logger: slog.New(slog.DiscardHandler),
 		})
@@ -102,6 +105,27 @@ func (g generator) Generate(ctx context.Context, spec string) (primitive.Materia
 	}
 	g.w.made.Add(1)
 	return builtin.Set().Generate(spec, rand.Reader)
+}
+
+// log is node i's part of the log. Node 1 may hear late that it was deposed, as a real node does whose
+// goroutines have not run yet.
+func (w *world) log(i int) eventlog.Log {
+	if i == 0 {
+		return late{w.group.Node(0), &w.lies}
+	}
+	return w.group.Node(i)
+}
+
+type late struct {
+	*memlog.Log
+	lies *atomic.Int64
+}
+
+func (l late) Leadership() eventlog.Leadership {
+	if l.lies.Add(-1) >= 0 {
+		return eventlog.Leadership{Leader: true, Term: 1, ID: "n1", Addr: "n1"}
+	}
+	return l.Log.Leadership()
 }
 
 // others are the addresses of the nodes that are not node i.
@@ -156,6 +180,17 @@ func (w *world) call(i int, operation string, invocation string, body string) (a
 	return out, call, err
 }
 
+// callAt is call at a level of consistency.
+func (w *world) callAt(i int, operation, level, body string) (any, *kmsapi.Call, error) {
+	call := &kmsapi.Call{
+		RequestID: "r-" + strconv.FormatInt(w.calls.Add(1), 10), Consistency: level,
+		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
+		Raw:    kmsapi.Raw{Header: map[string][]string{"X-Operation": {operation}}, Body: []byte(body)},
+	}
+	out, err := w.dispatch(context.Background(), i, operation, call)
+	return out, call, err
+}
+
 func (w *world) dispatch(ctx context.Context, i int, operation string, call *kmsapi.Call) (any, error) {
 	op, ok := kmsapi.Lookup(operation)
 	if !ok {
@@ -178,15 +213,20 @@ func (w *world) do(i int, operation, body string, out any) {
 	if err != nil {
 		w.t.Fatalf("%s at node %d: %v", operation, i+1, err)
 	}
-	if out == nil {
-		return
+	if out != nil {
+		decode(w.t, got, out)
 	}
-	b, err := json.Marshal(got)
+}
+
+// decode reads an answer: a structure, or JSON where it came from the leader.
+func decode(t testing.TB, answer, into any) {
+	t.Helper()
+	b, err := json.Marshal(answer)
 	if err == nil {
-		err = json.Unmarshal(b, out)
+		err = json.Unmarshal(b, into)
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
@@ -245,18 +285,11 @@ func (s store) View(f func(rows.Reader)) {
 	defer v.Close()
 	f(v)
 }
+
+func (s store) Seq() uint64 {
+	v := s.Store.View()
+	defer v.Close()
+	return v.Meta().Seq
+}
 func (s store) Time() int64  { return s.Meta().At }
 func (s store) Life() uint64 { return s.Meta().Life }
-
-// decodeKeyID reads the key id of a CreateKey answer that came as JSON, as the leader's does.
-func decodeKeyID(t testing.TB, v any) string {
-	b, err := json.Marshal(v)
-	var out kmsapi.CreateKeyResponse
-	if err == nil {
-		err = json.Unmarshal(b, &out)
-	}
-	if err != nil || out.KeyMetadata == nil {
-		t.Fatalf("not an answer of CreateKey: %s, %v", b, err)
-	}
-	return *out.KeyMetadata.KeyId
-}

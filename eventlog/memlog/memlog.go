@@ -222,6 +222,15 @@ func (n *Log) VerifyLeader(ctx context.Context) error {
 	return nil
 }
 
+// Term implements eventlog.Log. A node that is cut off knows no term newer than the one it led.
+func (n *Log) Term() uint64 {
+	defer n.group.lock()()
+	if l := n.leader.Now(); n.cut && l.Leader {
+		return l.Term
+	}
+	return n.group.term
+}
+
 // Transfer implements eventlog.Log: the next node that can lead does.
 func (n *Log) Transfer(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -229,10 +229,11 @@ func (n *Node) openRegion() error {
 	return nil
 }
 
-// ready reports whether this node answers for its Region: it has caught up once and knows a leader.
+// ready reports whether this node answers for its Region: it has caught up once, knows a leader and has
+// heard it lately.
 func (n *Node) ready() bool {
 	l := n.log.Leadership()
-	return n.region.Ready() && (l.Leader || l.Addr != "")
+	return n.region.Ready() && n.region.Fresh() && (l.Leader || l.Addr != "")
 }
 
 // store is the keystore as the Region reads it.
@@ -243,6 +244,13 @@ func (s store) View(f func(rows.Reader)) {
 	v := s.Store.View()
 	defer v.Close()
 	f(v)
+}
+
+// Seq implements region.Store.
+func (s store) Seq() uint64 {
+	v := s.Store.View()
+	defer v.Close()
+	return v.Meta().Seq
 }
 
 // Time implements region.Store.

@@ -91,7 +91,7 @@ func TestRandomLives(t *testing.T) {
 	for _, name := range []string{
 		"KeyDeleted", "ReplicaCreated", "ReplicaCompleted", "MemberGone", "HandoffBegun", "PrimaryTaken",
 		"RotationStarted", "RotationActivated", "AliasUpdated", "AliasDeleted", "TagsChanged", "PolicyPut",
-		"GrantCreated", "GrantRetired", "GrantRevoked",
+		"GrantCreated", "GrantRetired", "GrantRevoked", "KeyUsed",
 	} {
 		if seen[name] == 0 {
 			t.Errorf("no life had a %s: the lives are too dull to prove anything", name)
@@ -101,7 +101,7 @@ func TestRandomLives(t *testing.T) {
 
 func randomStep(t *rapid.T, w *world) {
 	site := func(label string) *site { return w.sites[rapid.SampledFrom(w.regions()).Draw(t, label)] }
-	switch rapid.IntRange(0, 12).Draw(t, "kind") {
+	switch rapid.IntRange(0, 13).Draw(t, "kind") {
 	case 0:
 		w.now += int64(rapid.SampledFrom([]int{1_000, 60_000, 8 * day, 91 * day}).Draw(t, "wait"))
 	case 1:
@@ -131,6 +131,9 @@ func randomStep(t *rapid.T, w *world) {
 			_, _, err := w.call(at, account, op, w.expand(randomBody(t, w, op)))
 			mustBeFault(t, err)
 		}
+	case 8:
+		_, err := w.decide(site("used"), "", randomUses(t, w))
+		mustBeFault(t, err)
 	default:
 		op := rapid.SampledFrom(mutations()).Draw(t, "op")
 		at := w.sites["us-east-1"] // where the keys begin; most calls elsewhere find none

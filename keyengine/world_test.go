@@ -186,6 +186,8 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 		return v.ListResourceTags(f, in)
 	case *kmsapi.GetKeyPolicyRequest:
 		return v.GetKeyPolicy(f, in)
+	case *kmsapi.GetKeyLastUsageRequest:
+		return v.GetKeyLastUsage(f, in)
 	case *kmsapi.ListKeyPoliciesRequest:
 		return v.ListKeyPolicies(f, in)
 	case *kmsapi.GetKeyRotationStatusRequest:
@@ -402,6 +404,7 @@ func (w *world) check(t tb) {
 		}
 		checkSecrets(t, s)
 		checkGrants(t, s)
+		checkUses(t, s)
 		replayed := new(rows.Memory)
 		for _, e := range s.log {
 			keyengine.Evolve(replayed, s.place, e)

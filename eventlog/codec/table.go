@@ -31,6 +31,7 @@ func own() []kind {
 		{12, 1, keyengine.GrantCreated{}},
 		{13, 1, keyengine.GrantRetired{}},
 		{14, 1, keyengine.GrantRevoked{}},
+		{15, 1, keyengine.KeyUsed{}},
 	}
 }
 

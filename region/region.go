@@ -11,6 +11,7 @@ import (
 
 	"meridian/eventlog"
 	"meridian/keyengine"
+	"meridian/keyengine/attestation"
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
@@ -57,6 +58,8 @@ type Config struct {
 	Random      io.Reader
 	Wall        func() time.Time
 	Consistency Consistency // level of a call that asks for none
+	// Attestation is what attested callers lead to; nil: there are none.
+	Attestation *attestation.Roots
 	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6).
 	HandoffTimeout time.Duration
 	// NewRelay makes what carries families to other Regions while this node leads; nil: nothing does.

@@ -22,15 +22,16 @@ type Floor struct {
 func Floors() map[string]Floor {
 	return map[string]Floor{
 		// Values and rules: no clock, no randomness, no goroutine, nothing outside the process.
-		"keyengine":            {Number: 0},
-		"keyengine/arn":        {Number: 0},
-		"keyengine/canonical":  {Number: 0},
-		"keyengine/ciphertext": {Number: 0},
-		"keyengine/family":     {Number: 0},
-		"keyengine/keyspec":    {Number: 0},
-		"keyengine/kmsapi":     {Number: 0},
-		"keyengine/policy":     {Number: 0},
-		"keyengine/rows/...":   {Number: 0},
+		"keyengine":                 {Number: 0},
+		"keyengine/arn":             {Number: 0},
+		"keyengine/attestation/...": {Number: 0},
+		"keyengine/canonical":       {Number: 0},
+		"keyengine/ciphertext":      {Number: 0},
+		"keyengine/family":          {Number: 0},
+		"keyengine/keyspec":         {Number: 0},
+		"keyengine/kmsapi":          {Number: 0},
+		"keyengine/policy":          {Number: 0},
+		"keyengine/rows/...":        {Number: 0},
 
 		// What a Region is made of, as promises: key material, the log, the relay, the folder.
 		"keyengine/primitive/...": {Number: 1},
@@ -86,7 +87,7 @@ func Owners() map[string][]string {
 		"github.com/nats-io/nats":           {"replication/natsbus"},
 		"github.com/nats-io/nkeys":          {"keyengine/keyring", "replication/natsbus"},
 		"github.com/spf13":                  {"cmd/meridian"},
-		"github.com/fxamacker/cbor":         {"keyengine/canonical"},
+		"github.com/fxamacker/cbor":         {"keyengine/attestation", "keyengine/canonical"},
 		"filippo.io/mldsa":                  {"keyengine/primitive/mldsa"},
 		"github.com/decred":                 {"keyengine/primitive/secp256k1"},
 		"github.com/emmansun":               {"keyengine/primitive/sm2"},

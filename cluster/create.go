@@ -32,6 +32,8 @@ type Options struct {
 	Nodes       int
 	Port        int
 	Consistency string
+	// AttestationRoots is PEM: the certificates that attestation documents must lead to.
+	AttestationRoots []byte
 }
 
 // Prepare opens the cluster of a folder, adds the Regions that it lacks, or makes a new cluster. It writes nothing
@@ -79,6 +81,9 @@ func create(d layout.Dir, o Options, p Program, note func(string, ...any)) (*Clu
 		if err := writeRegion(layout.Dir(temp), file, &file.Regions[i]); err != nil {
 			return nil, err
 		}
+	}
+	if err := writeRoots(layout.Dir(temp), o.AttestationRoots); err != nil {
+		return nil, err
 	}
 	if err := layout.WriteCluster(layout.Dir(temp), file); err != nil {
 		return nil, err
@@ -173,6 +178,9 @@ func (c *Cluster) accommodate(o Options) error {
 		if err := layout.WriteCluster(c.Dir, c.File); err != nil {
 			return err
 		}
+	}
+	if err := c.changeRoots(o.AttestationRoots); err != nil {
+		return err
 	}
 	if len(o.Regions) == 0 {
 		return nil

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
+	"meridian/keyengine/attestation"
 	"meridian/region"
 )
 
@@ -17,6 +19,7 @@ func (a *app) up() *cobra.Command {
 	var o cluster.Options
 	var detach bool
 	var timeout time.Duration
+	var roots string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster and wait until every Region answers",
@@ -27,7 +30,8 @@ behind. A cluster that runs already is left as it is, nodes of it that do not ru
 further Regions while the cluster is down; what else was chosen at first stays.`,
 		Example: `  meridian up
   meridian up --detach --regions us-east-1,eu-west-1 --nodes 3 --port 4600
-  meridian up --consistency eventual`,
+  meridian up --consistency eventual
+  meridian up --attestation-roots roots.pem`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := region.ParseConsistency(o.Consistency); err != nil {
@@ -37,6 +41,10 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 				if zero && cmd.Flags().Changed(flag) {
 					return fmt.Errorf("%w: --%s is empty", cluster.ErrUsage, flag)
 				}
+			}
+			var err error
+			if o.AttestationRoots, err = readRoots(roots); err != nil {
+				return err
 			}
 			p, err := cluster.ThisProgram()
 			if err != nil {
@@ -57,9 +65,25 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 	f.IntVar(&o.Nodes, "nodes", 0, fmt.Sprintf("nodes in each Region (default %d)", cluster.DefaultNodes))
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
 	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong")
+	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.BoolVar(&detach, "detach", false, "leave a supervisor behind and return when all is ready")
 	f.DurationVar(&timeout, "timeout", time.Minute, "how long to wait until all is ready")
 	return cmd
+}
+
+// readRoots reads the file of --attestation-roots, which decides what callers may be given secrets.
+func readRoots(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --attestation-roots: %w", cluster.ErrUsage, err)
+	}
+	if _, err := attestation.ParseRoots(text); err != nil {
+		return nil, fmt.Errorf("%w: --attestation-roots %s: %w", cluster.ErrUsage, path, err)
+	}
+	return text, nil
 }
 
 // upDetached leaves the cluster to a supervisor of its own.

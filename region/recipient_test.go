@@ -110,12 +110,12 @@ func TestRecipientsThatAreRefused(t *testing.T) {
 		recipient any
 		says      string
 	}{
-		"nothing":             {map[string]any{}, "KeyEncryptionAlgorithm is required"},
-		"no document":         {map[string]any{"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256"}, "AttestationDocument is required"},
-		"another algorithm":   {map[string]any{"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_1", "AttestationDocument": []byte("x")}, "enum value set"},
-		"not a document":      {recipientOf([]byte("x")), "not an attestation document"},
-		"too long":            {recipientOf(make([]byte, attestation.MaxDocument+1)), "length less than or equal to 262144"},
-		"another authority":   {recipientOf(attestationtest.NewAuthority(now).Document(enclave, now)), "not trusted"},
+		"nothing":           {map[string]any{}, "KeyEncryptionAlgorithm is required"},
+		"no document":       {map[string]any{"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256"}, "AttestationDocument is required"},
+		"another algorithm": {map[string]any{"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_1", "AttestationDocument": []byte("x")}, "enum value set"},
+		"not a document":    {recipientOf([]byte("x")), "not an attestation document"},
+		"too long":          {recipientOf(make([]byte, attestation.MaxDocument+1)), "length less than or equal to 262144"},
+		"another authority": {recipientOf(attestationtest.NewAuthority(now).Document(enclave, now)), "not trusted"},
 		"no public key": {
 			recipientOf(ca.Document(enclave, now, func(p attestationtest.Payload) { p["public_key"] = nil })), "no usable public key",
 		},

@@ -65,7 +65,7 @@ func (c RecordUse) decide(d *draft) (any, error) {
 		case !ok && d.news(u):
 			order = append(order, u.Ref())
 			newest[u.Ref()] = u
-		case ok && u.At > known.At:
+		case ok && u.At >= known.At:
 			newest[u.Ref()] = u
 		}
 	}
@@ -87,15 +87,16 @@ func (d *draft) checkUse(u Use) error {
 	return d.checkRef(u.Ref())
 }
 
-// news reports whether a use is of a key that is here, and later than what is known of it. A use from
-// before the key's creation was one of another replica of the same name, which is deleted.
+// news reports whether a use is of a key that is here, and later than what is known of it; of two in
+// the same millisecond the one that is reported later counts. A use from before the key's creation was
+// one of another replica of the same name, which is deleted.
 func (v *View) news(u Use) bool {
 	key, ok := load[Key](v.rows, keyRow(u.Ref()))
 	if !ok || u.At < key.CreatedAt {
 		return false
 	}
 	known, ok := v.lastUse(u.Ref())
-	return !ok || u.At > known.At
+	return !ok || u.At > known.At || u.At == known.At && u.RequestID != known.RequestID
 }
 
 // used is the value of a row c/used/.

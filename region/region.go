@@ -40,6 +40,7 @@ type Peers interface {
 	Forward(ctx context.Context, addr string, call forward.Call) (*forward.Answer, error)
 	Position(ctx context.Context, addr string) (forward.Position, error)
 	Clock(ctx context.Context, addr string) (int64, error)
+	ReportUses(ctx context.Context, addr string, uses []keyengine.Use) error
 }
 
 // Config is what a Region is made of.
@@ -95,6 +96,7 @@ type Region struct {
 	proposer  atomic.Pointer[proposer]
 	catchUps  coalescer
 	materials materialCache
+	useNotes  useNotes
 	ready     atomic.Bool
 	caughtUp  atomic.Pointer[time.Time] // when the last catch-up that worked began
 
@@ -119,6 +121,7 @@ func New(c Config) *Region {
 	}
 	r.wg.Go(func() { r.follow(ctx) })
 	r.wg.Go(func() { r.becomeReady(ctx) })
+	r.wg.Go(func() { r.keepReporting(ctx) })
 	return r
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"meridian/keyengine"
 )
 
 // Limits of a forwarded call.
@@ -23,6 +25,7 @@ const RequestIDHeader = "x-meridian-request-id"
 const (
 	pathPosition = "/internal/position"
 	pathClock    = "/internal/clock"
+	pathUses     = "/internal/uses"
 )
 
 // Call is a caller's request as it was received.
@@ -90,6 +93,22 @@ func (c *Client) Position(ctx context.Context, addr string) (Position, error) {
 // Clock asks the node at addr for its wall clock, ms since 1970 UTC.
 func (c *Client) Clock(ctx context.Context, addr string) (int64, error) {
 	return get[int64](ctx, c, addr, pathClock)
+}
+
+// ReportUses tells the node at addr, which must lead, about uses of keys: at most keyengine.MaxUses.
+func (c *Client) ReportUses(ctx context.Context, addr string, uses []keyengine.Use) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+pathUses, bytes.NewReader(writeUses(uses)))
+	if err != nil {
+		return fmt.Errorf("report uses: %w", err)
+	}
+	answer, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	if answer.Status != http.StatusNoContent {
+		return fmt.Errorf("report uses: %s", bytes.TrimSpace(answer.Body))
+	}
+	return nil
 }
 
 func get[T any](ctx context.Context, c *Client, addr, path string) (v T, err error) {

@@ -105,6 +105,9 @@ func dueAt(p Place, l *family.Local) (at int64, ok bool) {
 	if primaryHere(p, l) && l.Record.Handoff != nil {
 		consider(l.HandoffAt + shortestHandoff)
 	}
+	if t, expires := family.Expiry(l); expires {
+		consider(t)
+	}
 	if rotatesByItself(p, l) {
 		consider(l.Record.Rotation.NextAt)
 	}

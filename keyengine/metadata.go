@@ -29,6 +29,7 @@ func (t *target) metadata() *kmsapi.KeyMetadata {
 	case family.PendingReplicaDeletion:
 		m.PendingDeletionWindowInDays = new(int32(t.local.WindowDays))
 	}
+	t.describeImports(m)
 	return m
 }
 

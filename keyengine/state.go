@@ -51,6 +51,12 @@ func refusedOn(op string) stateSet {
 		return onPending | onImport | onCreating | onUpdating
 	case "ScheduleKeyDeletion":
 		return onPending | onUpdating
+	case "GetParametersForImport":
+		return onPending | onCreating | onUpdating
+	case "ImportKeyMaterial":
+		return onPending | onCreating
+	case "DeleteImportedKeyMaterial":
+		return onCreating | onUpdating
 	case "CreateAlias", "UpdateAlias", "TagResource", "UntagResource", "UpdateKeyDescription":
 		return onPending
 	}
@@ -147,6 +153,16 @@ func (t *target) refused(r *family.Refusal) error {
 		return inState(where, state)
 	case family.RotationInProgress:
 		return fault(kmsapi.ConflictException, "A rotation of %s is already in progress.", t.arn)
+	case family.MaterialKnown:
+		return fault(kmsapi.IncorrectKeyMaterialException, "The key material is already associated with %s.", t.arn)
+	case family.MaterialUnknown:
+		return fault(kmsapi.IncorrectKeyMaterialException, "The key material is not associated with %s.", t.arn)
+	case family.MaterialPending:
+		return fault(kmsapi.KMSInvalidStateException, "%s has key material that is pending rotation.", t.arn)
+	case family.NothingToRotate:
+		return fault(kmsapi.KMSInvalidStateException, "%s has no key material that is pending rotation.", t.arn)
+	case family.NotEverywhere:
+		return fault(kmsapi.KMSInvalidStateException, "%s has key material that is pending import, here or in a replica.", t.arn)
 	}
 	return inState(t.arn, "")
 }

@@ -72,6 +72,11 @@ func shared() []kind {
 		{130, 1, family.OrphanReleased{}},
 		{131, 1, family.StatusAdvanced{}},
 		{132, 1, family.AlarmRaised{}},
+		{133, 1, family.MaterialAdded{}},
+		{134, 1, family.MaterialRemoved{}},
+		{135, 1, family.MaterialPlaced{}},
+		{136, 1, family.MaterialErased{}},
+		{137, 1, family.ImportAwaited{}},
 	}
 }
 

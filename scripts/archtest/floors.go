@@ -62,6 +62,7 @@ func Floors() map[string]Floor {
 		"cluster/control": {Number: 3},
 		"cluster/fault":   {Number: 3},
 		"cluster/sim":     {Number: 3},
+		"cluster/seed":    {Number: 3},
 
 		// Clusters of processes.
 		"cluster":             {Number: 4},
@@ -90,6 +91,7 @@ func Owners() map[string][]string {
 		"github.com/fxamacker/cbor":         {"keyengine/attestation", "keyengine/canonical"},
 		"filippo.io/mldsa":                  {"keyengine/primitive/mldsa"},
 		"github.com/decred":                 {"keyengine/primitive/secp256k1"},
+		"gopkg.in/yaml":                     {"cluster/seed"},
 		"github.com/emmansun":               {"keyengine/primitive/sm2"},
 		"github.com/aws":                    {"cluster/bench", "cluster/e2e", "cluster/scenario"},
 		"github.com/cockroachdb/datadriven": {},

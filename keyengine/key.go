@@ -159,7 +159,7 @@ func (d *draft) newKey(policyText, description string, tags []family.Tag) (Key, 
 }
 
 func (v *View) quota(account string) error {
-	if v.Keys(account) >= MaxKeysPerAccount {
+	if v.Keys(account)-v.managedKeys(account) >= MaxKeysPerAccount {
 		return fault(kmsapi.LimitExceededException, "You have reached the quota of %d KMS keys in this Region.", MaxKeysPerAccount)
 	}
 	return nil

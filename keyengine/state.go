@@ -65,6 +65,9 @@ func refusedOn(op string) stateSet {
 
 // check refuses op if the state of t does not allow it.
 func (t *target) check(op string) error {
+	if err := t.checkOwner(op); err != nil {
+		return err
+	}
 	now := shown(t.local)
 	if op == "CancelKeyDeletion" {
 		if now == statePendingDeletion || now == statePendingReplicaDeletion {

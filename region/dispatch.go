@@ -54,7 +54,7 @@ func (r *Region) dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsap
 		level = r.reach(ctx, granted, level)
 	}
 	switch {
-	case op.Mutating():
+	case op.Mutating(), len(r.unmade(call, in)) > 0:
 		return r.atLeader(ctx, op, call, in)
 	case level.Level == Strong:
 		return r.strong(ctx, op, call, in)
@@ -207,7 +207,9 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 	l := r.Log.Leadership()
 	switch {
 	case l.Leader:
-		out, err = op.Invoke(ctx, r, call, in)
+		if err = r.makeManaged(ctx, call, in); err == nil {
+			out, err = op.Invoke(ctx, r, call, in)
+		}
 		var fault *kmsapi.Fault
 		done = err == nil || errors.As(err, &fault)
 		return out, err, done

@@ -1,6 +1,7 @@
 package keyengine_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func predefined(t *testing.T, w *world) (names []string) {
 }
 
 // Every predefined alias leads to a key whose policy can be read and names its service, and no two are
-// alike. None of them counts in the quota.
+// alike.
 func TestEveryPredefinedAlias(t *testing.T) {
 	w := newWorld("us-east-1")
 	at := w.sites["us-east-1"]
@@ -60,6 +61,21 @@ func TestEveryPredefinedAlias(t *testing.T) {
 		t.Errorf("still without a key: %q", left)
 	}
 	w.check(t)
+}
+
+// An AWS managed key is made in an account that is full, and takes no room in it.
+func TestManagedKeysAreNotCounted(t *testing.T) {
+	w := newWorld("us-east-1")
+	at := w.sites["us-east-1"]
+	keys := func(n uint64) { at.rows.Put([]byte("c/keys/"+account), binary.BigEndian.AppendUint64(nil, n)) }
+	keys(keyengine.MaxKeysPerAccount)
+	if _, err := w.makeManaged(at, "alias/aws/s3"); err != nil {
+		t.Fatal(err)
+	}
+	wantLimit(t, w, "CreateKey", `{}`)
+	keys(keyengine.MaxKeysPerAccount) // with the managed key among them one is left
+	w.must(t, "us-east-1", "CreateKey", `{}`)
+	wantLimit(t, w, "CreateKey", `{}`)
 }
 
 func TestMakeManagedKeyRefuses(t *testing.T) {

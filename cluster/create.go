@@ -32,6 +32,20 @@ type Options struct {
 	Nodes       int
 	Port        int
 	Consistency string
+	// AttestationRoots is PEM: the certificates that attestation documents must lead to.
+	AttestationRoots []byte
+	// Check judges the Regions that the cluster is to have before anything is written; nil: all will do.
+	Check func(regions []string) error
+}
+
+func (o *Options) check(regions []string) error {
+	if o.Check == nil {
+		return nil
+	}
+	if err := o.Check(regions); err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return nil
 }
 
 // Prepare opens the cluster of a folder, adds the Regions that it lacks, or makes a new cluster. It writes nothing
@@ -63,6 +77,9 @@ func create(d layout.Dir, o Options, p Program, note func(string, ...any)) (*Clu
 	if err != nil {
 		return nil, err
 	}
+	if err := o.check(file.Names()); err != nil {
+		return nil, err
+	}
 	c := &Cluster{Dir: d, File: file, Program: p, Note: note}
 	if err := c.checkPorts(allPorts(file)); err != nil {
 		return nil, err
@@ -79,6 +96,9 @@ func create(d layout.Dir, o Options, p Program, note func(string, ...any)) (*Clu
 		if err := writeRegion(layout.Dir(temp), file, &file.Regions[i]); err != nil {
 			return nil, err
 		}
+	}
+	if err := writeRoots(layout.Dir(temp), o.AttestationRoots); err != nil {
+		return nil, err
 	}
 	if err := layout.WriteCluster(layout.Dir(temp), file); err != nil {
 		return nil, err
@@ -157,6 +177,13 @@ func (c *Cluster) accommodate(o Options) error {
 	if have := len(c.File.Regions[0].Nodes); o.Nodes != 0 && o.Nodes != have {
 		return fmt.Errorf("%w: the cluster in %s has %d nodes in a Region, not %d", ErrUsage, c.Dir, have, o.Nodes)
 	}
+	added := slices.DeleteFunc(slices.Clone(o.Regions), func(name string) bool {
+		_, ok := c.File.Region(name)
+		return ok
+	})
+	if err := o.check(append(c.File.Names(), added...)); err != nil {
+		return err
+	}
 	if o.Consistency != "" && o.Consistency != c.File.Consistency {
 		if c.alive() {
 			return fmt.Errorf("%w: the cluster runs with consistency %q; stop it with `meridian down` to change that", ErrUsage, c.File.Consistency)
@@ -166,6 +193,9 @@ func (c *Cluster) accommodate(o Options) error {
 			return err
 		}
 	}
+	if err := c.changeRoots(o.AttestationRoots); err != nil {
+		return err
+	}
 	if len(o.Regions) == 0 {
 		return nil
 	}
@@ -174,10 +204,7 @@ func (c *Cluster) accommodate(o Options) error {
 			return fmt.Errorf("%w: the cluster in %s has the Region %s, which --regions leaves out; Regions can be added, not removed", ErrUsage, c.Dir, name)
 		}
 	}
-	return c.addRegions(slices.DeleteFunc(slices.Clone(o.Regions), func(name string) bool {
-		_, ok := c.File.Region(name)
-		return ok
-	}))
+	return c.addRegions(added)
 }
 
 // addRegions makes Regions in a cluster that does not run: its nodes learn of each other when they start.

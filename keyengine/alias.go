@@ -73,6 +73,9 @@ func (UpdateAlias) Operation() string { return "UpdateAlias" }
 
 func (c UpdateAlias) decide(d *draft) (any, error) {
 	name, account := val(c.Request.AliasName), d.facts.Caller.Account
+	if err := d.checkAliasOwner("UpdateAlias", account, name); err != nil {
+		return nil, err
+	}
 	a, ok := d.alias(account, name)
 	if !ok {
 		return nil, d.noAlias(account, name)
@@ -111,6 +114,9 @@ func (DeleteAlias) Operation() string { return "DeleteAlias" }
 
 func (c DeleteAlias) decide(d *draft) (any, error) {
 	name, account := val(c.Request.AliasName), d.facts.Caller.Account
+	if err := d.checkAliasOwner("DeleteAlias", account, name); err != nil {
+		return nil, err
+	}
 	if _, ok := d.alias(account, name); !ok {
 		return nil, d.noAlias(account, name)
 	}
@@ -121,6 +127,7 @@ func (c DeleteAlias) decide(d *draft) (any, error) {
 // ListAliases answers the operation: all aliases of the account in this Region, or those of one key.
 func (v *View) ListAliases(f Facts, in *kmsapi.ListAliasesRequest) (*kmsapi.ListAliasesResponse, error) {
 	account := f.Caller.Account
+	all := v.withPredefined(account)
 	before := prefixAlias + account + "/" // what stands before the name in a row
 	if in.KeyId != nil {
 		t, err := v.manage(f, "ListAliases", in.KeyId)
@@ -129,21 +136,22 @@ func (v *View) ListAliases(f Facts, in *kmsapi.ListAliasesRequest) (*kmsapi.List
 		}
 		before = string(aliasOfKeyRow(t.ref, ""))
 	}
-	page, err := v.page("ListAliases", before+"alias/", in.Limit, in.Marker, bounds{normal: 50, most: 100})
+	page, err := all.page("ListAliases", before+"alias/", in.Limit, in.Marker, bounds{normal: 50, most: 100})
 	if err != nil {
 		return nil, err
 	}
 	out := &kmsapi.ListAliasesResponse{Aliases: []kmsapi.AliasListEntry{}}
 	for k := range page.rows {
 		name := string(k[len(before):])
-		a, ok := v.alias(account, name)
+		a, ok := all.alias(account, name)
 		if !ok {
 			panic("keyengine: index of an alias that is not there: " + name)
 		}
-		out.Aliases = append(out.Aliases, kmsapi.AliasListEntry{
-			AliasName: new(name), AliasArn: new(v.place.aliasARN(account, name)), TargetKeyId: new(a.KeyID),
-			CreationDate: timestamp(a.CreatedAt), LastUpdatedDate: timestamp(a.UpdatedAt),
-		})
+		entry := kmsapi.AliasListEntry{AliasName: new(name), AliasArn: new(v.place.aliasARN(account, name))}
+		if a.KeyID != "" { // otherwise it is predefined and its key is yet to be made
+			entry.TargetKeyId, entry.CreationDate, entry.LastUpdatedDate = new(a.KeyID), timestamp(a.CreatedAt), timestamp(a.UpdatedAt)
+		}
+		out.Aliases = append(out.Aliases, entry)
 	}
 	out.Truncated, out.NextMarker = page.end()
 	return out, nil

@@ -71,6 +71,10 @@ func (v *View) dueWhat(w Work) string {
 		return "end of the hand-off"
 	case l.Record.Rotation.NextAt == w.At:
 		return "automatic rotation"
+	default:
+		if at, expires := family.Expiry(l); expires && at == w.At {
+			return "expiry of imported key material"
+		}
 	}
 	return "work"
 }

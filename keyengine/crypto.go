@@ -29,7 +29,7 @@ func (v *View) Use(f Facts, op, keyID string) (*Usable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.use(op)
+	return t.use(f, op)
 }
 
 // UseNamed finds the key that a ciphertext names. The caller said nothing, so a key that is not
@@ -37,7 +37,7 @@ func (v *View) Use(f Facts, op, keyID string) (*Usable, error) {
 func (v *View) UseNamed(f Facts, op string, ref Ref) (*Usable, error) {
 	if ref.Account == f.Caller.Account {
 		if t, err := v.find(ref); err == nil {
-			if u, err := t.use(op); err != nil || u.Symmetric() {
+			if u, err := t.use(f, op); err != nil || u.Symmetric() {
 				return u, err
 			}
 			return nil, fault(kmsapi.InvalidCiphertextException, "") // only symmetric keys make such ciphertexts
@@ -64,9 +64,12 @@ func (v *View) UseForCiphertext(f Facts, op string, keyID *string, ref Ref) (*Us
 	return u, nil
 }
 
-func (t *target) use(op string) (*Usable, error) {
+func (t *target) use(f Facts, op string) (*Usable, error) {
 	if err := t.check(op); err != nil {
 		return nil, err
+	}
+	if t.importExpired(f.Now) { // time has not been executed yet
+		return nil, inState(t.arn, statePendingImport)
 	}
 	r := &t.local.Record
 	if err := t.checkUsage(op); err != nil {

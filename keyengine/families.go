@@ -57,6 +57,7 @@ func containsKey(keys [][]byte, k []byte) bool {
 // forgetKey removes what a deleted key had in this Region alone.
 func (s state) forgetKey(ref Ref) {
 	s.Delete(keyRow(ref))
+	s.Delete(usedRow(ref))
 	s.forgetGrants(ref)
 	for _, index := range keysWith(s, aliasOfKeyRow(ref, ""), MaxAliasesPerKey) {
 		name := string(index[len(aliasOfKeyRow(ref, "")):])
@@ -103,6 +104,9 @@ func dueAt(p Place, l *family.Local) (at int64, ok bool) {
 	}
 	if primaryHere(p, l) && l.Record.Handoff != nil {
 		consider(l.HandoffAt + shortestHandoff)
+	}
+	if t, expires := family.Expiry(l); expires {
+		consider(t)
 	}
 	if rotatesByItself(p, l) {
 		consider(l.Record.Rotation.NextAt)

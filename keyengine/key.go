@@ -20,7 +20,8 @@ type Key struct {
 }
 
 // CreateKey makes a key. KeyID and Material are new and nobody else's. Material is of the spec that
-// NewKeySpec tells; it is zero if the key would have been refused when the command was made.
+// NewKeySpec tells; it is zero if the key is to have imported material, or would have
+// been refused when the command was made.
 type CreateKey struct {
 	Request  *kmsapi.CreateKeyRequest
 	KeyID    string
@@ -48,12 +49,15 @@ func (c CreateKey) decide(d *draft) (any, error) {
 	if !arn.ValidKeyID(c.KeyID) || arn.IsMultiRegion(c.KeyID) != multi {
 		panic("keyengine: CreateKey with a key id that does not fit: " + c.KeyID)
 	}
-	if c.Material.ID.IsZero() {
+	origin := originAWS
+	if string(val(in.Origin)) == originExternal {
+		origin, c.Material = originExternal, NewMaterial{} // its callers bring it
+	} else if c.Material.ID.IsZero() {
 		return nil, fault(kmsapi.KMSInternalException, "What stood against the new key has gone meanwhile. Try again.")
 	}
 	record := family.Record{
 		Partition: d.place.Partition, Account: ref.Account, KeyID: ref.KeyID,
-		Multi: multi, Spec: spec, Usage: usage, Origin: originAWS,
+		Multi: multi, Spec: spec, Usage: usage, Origin: origin,
 	}
 	if err := d.family(ref, family.Create{Record: record, Material: c.Material.ID}, c.Material); err != nil {
 		return nil, fault(kmsapi.KMSInternalException, "key id in use")
@@ -131,9 +135,9 @@ func checkOrigin(in *kmsapi.CreateKeyRequest, s keyspec.Spec) error {
 		return fault(kmsapi.UnsupportedOperationException, "KeySpec %s is not supported in a custom key store.", s.Name)
 	case val(in.MultiRegion) && !s.MultiRegion:
 		return fault(kmsapi.UnsupportedOperationException, "KeySpec %s does not support multi-Region keys.", s.Name)
-	case origin == "EXTERNAL" && !s.Importable:
+	case origin == originExternal && !s.Importable:
 		return fault(kmsapi.UnsupportedOperationException, "KeySpec %s does not support Origin EXTERNAL.", s.Name)
-	case origin != "" && origin != originAWS:
+	case stored:
 		return fault(kmsapi.UnsupportedOperationException, "Origin %s is not built yet for KeySpec %s.", origin, s.Name)
 	}
 	return nil
@@ -155,7 +159,7 @@ func (d *draft) newKey(policyText, description string, tags []family.Tag) (Key, 
 }
 
 func (v *View) quota(account string) error {
-	if v.Keys(account) >= MaxKeysPerAccount {
+	if v.Keys(account)-v.managedKeys(account) >= MaxKeysPerAccount {
 		return fault(kmsapi.LimitExceededException, "You have reached the quota of %d KMS keys in this Region.", MaxKeysPerAccount)
 	}
 	return nil

@@ -19,6 +19,9 @@ func (v *View) DescribeKey(f Facts, in *kmsapi.DescribeKeyRequest) (*kmsapi.Desc
 func (t *target) metadata() *kmsapi.KeyMetadata {
 	m := sharedMetadata(t.view.place, t.view.place.Region, t.ref, &t.local.Record)
 	state, key := shown(t.local), t.key()
+	if t.view.managed(t.ref) {
+		m.KeyManager = new(kmsapi.KeyManagerType("AWS"))
+	}
 	m.CreationDate = timestamp(key.CreatedAt)
 	m.Description = new(key.Description)
 	m.Enabled = new(state == stateEnabled)
@@ -29,6 +32,7 @@ func (t *target) metadata() *kmsapi.KeyMetadata {
 	case family.PendingReplicaDeletion:
 		m.PendingDeletionWindowInDays = new(int32(t.local.WindowDays))
 	}
+	t.describeImports(m)
 	return m
 }
 

@@ -2,6 +2,7 @@ package keyengine_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,7 +21,7 @@ func mutations() []string {
 	return []string{
 		"CreateKey", "EnableKey", "DisableKey", "UpdateKeyDescription", "ScheduleKeyDeletion", "CancelKeyDeletion",
 		"CreateAlias", "UpdateAlias", "DeleteAlias", "TagResource", "UntagResource", "PutKeyPolicy", "ReplicateKey",
-		"UpdatePrimaryRegion", "RotateKeyOnDemand", "EnableKeyRotation", "DisableKeyRotation",
+		"UpdatePrimaryRegion", "RotateKeyOnDemand", "ImportKeyMaterial", "DeleteImportedKeyMaterial", "EnableKeyRotation", "DisableKeyRotation",
 		"CreateGrant", "RetireGrant", "RevokeGrant",
 	}
 }
@@ -36,7 +37,18 @@ func randomBody(t *rapid.T, w *world, op string) string {
 			`"KeySpec":"SYMMETRIC_DEFAULT"`, `"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"`,
 			`"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"`, `"KeySpec":"RSA_2048"`,
 		}).Draw(t, "kind")
-		return fmt.Sprintf(`{"MultiRegion":%t,%s}`, rapid.Bool().Draw(t, "multi"), kind)
+		origin := rapid.SampledFrom([]string{"AWS_KMS", "EXTERNAL"}).Draw(t, "origin")
+		return fmt.Sprintf(`{"MultiRegion":%t,"Origin":%q,%s}`, rapid.Bool().Draw(t, "multi"), origin, kind)
+	case "ImportKeyMaterial":
+		b := base64.StdEncoding.EncodeToString([]byte{byte(rapid.IntRange(1, 3).Draw(t, "bytes"))})
+		until := rapid.SampledFrom([]string{`"ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE"`, fmt.Sprintf(`"ValidTo":%d`, w.now/1000+3*day/1000)}).Draw(t, "until")
+		kind := rapid.SampledFrom([]string{``, `,"ImportType":"NEW_KEY_MATERIAL"`, `,"ImportType":"EXISTING_KEY_MATERIAL","KeyMaterialDescription":"d"`}).Draw(t, "type")
+		return fmt.Sprintf(`{"KeyId":%q,"ImportToken":"GA==","EncryptedKeyMaterial":%q,%s%s}`, importedKey(key), b, until, kind)
+	case "DeleteImportedKeyMaterial":
+		if name := rapid.SampledFrom([]string{"", "$i01", "$i02", "$i03"}).Draw(t, "which"); w.names[name] != "" {
+			return fmt.Sprintf(`{"KeyId":%q,"KeyMaterialId":%q}`, importedKey(key), name)
+		}
+		return fmt.Sprintf(`{"KeyId":%q}`, importedKey(key))
 	case "CreateAlias", "UpdateAlias":
 		return fmt.Sprintf(`{"AliasName":%q,"TargetKeyId":%q}`, alias, key)
 	case "DeleteAlias":
@@ -68,6 +80,14 @@ func randomBody(t *rapid.T, w *world, op string) string {
 	return fmt.Sprintf(`{"KeyId":%q}`, key)
 }
 
+// importedKey favours the key with imported material.
+func importedKey(key string) string {
+	if key == "$k2" {
+		return key
+	}
+	return "$k3"
+}
+
 // TestRandomLives lets random calls, messages and days happen to a few keys in three Regions. Whatever
 // happens: deciding changes nothing and always decides the same, the log replays to the same rows, the
 // indexes and secrets follow from the families, and every event survives its bytes.
@@ -78,6 +98,9 @@ func TestRandomLives(t *testing.T) {
 		w.watch = func(s *site, c keyengine.Command, f keyengine.Facts) { sameTwice(rt, s, c, f) }
 		w.must(rt, "us-east-1", "CreateKey", `{"MultiRegion":true}`)
 		w.must(rt, "us-east-1", "CreateKey", `{}`)
+		w.must(rt, "us-east-1", "CreateKey", `{"MultiRegion":true,"Origin":"EXTERNAL"}`)
+		w.must(rt, "us-east-1", "ImportKeyMaterial", fmt.Sprintf(`{"KeyId":"$k3","ImportToken":"GA==","EncryptedKeyMaterial":"AQ==","ValidTo":%d}`, start/1000+5*day/1000))
+		w.must(rt, "us-east-1", "ReplicateKey", `{"KeyId":"$k3","ReplicaRegion":"eu-west-1"}`)
 		w.must(rt, "us-east-1", "CreateAlias", `{"AliasName":"alias/a","TargetKeyId":"$k1"}`)
 		w.must(rt, "us-east-1", "ReplicateKey", `{"KeyId":"$k1","ReplicaRegion":"eu-west-1"}`)
 		for range rapid.IntRange(20, 60).Draw(rt, "steps") {
@@ -91,7 +114,8 @@ func TestRandomLives(t *testing.T) {
 	for _, name := range []string{
 		"KeyDeleted", "ReplicaCreated", "ReplicaCompleted", "MemberGone", "HandoffBegun", "PrimaryTaken",
 		"RotationStarted", "RotationActivated", "AliasUpdated", "AliasDeleted", "TagsChanged", "PolicyPut",
-		"GrantCreated", "GrantRetired", "GrantRevoked",
+		"GrantCreated", "GrantRetired", "GrantRevoked", "KeyUsed",
+		"MaterialAdded", "MaterialRemoved", "MaterialPlaced", "MaterialErased", "ImportAwaited",
 	} {
 		if seen[name] == 0 {
 			t.Errorf("no life had a %s: the lives are too dull to prove anything", name)
@@ -101,7 +125,7 @@ func TestRandomLives(t *testing.T) {
 
 func randomStep(t *rapid.T, w *world) {
 	site := func(label string) *site { return w.sites[rapid.SampledFrom(w.regions()).Draw(t, label)] }
-	switch rapid.IntRange(0, 12).Draw(t, "kind") {
+	switch rapid.IntRange(0, 14).Draw(t, "kind") {
 	case 0:
 		w.now += int64(rapid.SampledFrom([]int{1_000, 60_000, 8 * day, 91 * day}).Draw(t, "wait"))
 	case 1:
@@ -131,6 +155,11 @@ func randomStep(t *rapid.T, w *world) {
 			_, _, err := w.call(at, account, op, w.expand(randomBody(t, w, op)))
 			mustBeFault(t, err)
 		}
+	case 8:
+		_, err := w.decide(site("used"), "", randomUses(t, w))
+		mustBeFault(t, err)
+	case 9:
+		randomImports(t, w)
 	default:
 		op := rapid.SampledFrom(mutations()).Draw(t, "op")
 		at := w.sites["us-east-1"] // where the keys begin; most calls elsewhere find none
@@ -140,6 +169,27 @@ func randomStep(t *rapid.T, w *world) {
 		_, _, err := w.call(at, account, op, w.expand(randomBody(t, w, op)))
 		mustBeFault(t, err)
 	}
+}
+
+// randomImports brings a second material, and lets it go or rotates to it.
+func randomImports(t *rapid.T, w *world) {
+	call := func(region, op, more string) {
+		body := w.expand(`{"KeyId":"$k3"` + more + `}`)
+		_, _, err := w.call(w.sites[region], account, op, body)
+		mustBeFault(t, err)
+	}
+	const forever = `,"ImportToken":"GA==","ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE","EncryptedKeyMaterial":`
+	call("us-east-1", "ImportKeyMaterial", forever+`"AQ=="`)
+	call("us-east-1", "ImportKeyMaterial", forever+`"Ag==","ImportType":"NEW_KEY_MATERIAL"`)
+	if rapid.Bool().Draw(t, "bring") {
+		w.settle(t)
+		call("eu-west-1", "ImportKeyMaterial", forever+`"Ag=="`)
+	}
+	if rapid.Bool().Draw(t, "rotate") {
+		w.settle(t)
+		call("us-east-1", "RotateKeyOnDemand", "")
+	}
+	call("us-east-1", "DeleteImportedKeyMaterial", `,"KeyMaterialId":"$i02"`)
 }
 
 func randomMessage(t *rapid.T, w *world, from, to *site) {

@@ -63,7 +63,8 @@ func (c DisableKeyRotation) decide(d *draft) (any, error) {
 	return nil, d.ask(t, family.SetRotation{})
 }
 
-// RotateKeyOnDemand gives a key new material. It becomes current when all members have it.
+// RotateKeyOnDemand gives a key new material. It becomes current when all members have it. Imported
+// material is brought beforehand: then Material is ignored.
 type RotateKeyOnDemand struct {
 	Request  *kmsapi.RotateKeyOnDemandRequest
 	Material NewMaterial
@@ -78,7 +79,7 @@ func (c RotateKeyOnDemand) decide(d *draft) (any, error) {
 		return nil, err
 	}
 	r := &t.local.Record
-	if !r.Pending.IsZero() {
+	if r.Origin == originAWS && !r.Pending.IsZero() {
 		return nil, t.refused(&family.Refusal{Cause: family.RotationInProgress})
 	}
 	if r.Rotation.Enabled && r.Rotation.NextAt-d.facts.Now < tooClose {
@@ -111,7 +112,7 @@ func (d *draft) rotatable(op string, id *string) (*target, error) {
 	if err := t.rotates(); err != nil {
 		return nil, err
 	}
-	if origin := t.local.Record.Origin; origin != originAWS {
+	if origin := t.local.Record.Origin; origin != originAWS && op != "RotateKeyOnDemand" {
 		return nil, fault(kmsapi.UnsupportedOperationException, "%s origin is %s which is not valid for this operation.", t.arn, origin)
 	}
 	if t.local.Updating && !primaryHere(d.place, t.local) {
@@ -165,7 +166,7 @@ func (v *View) ListKeyRotations(f Facts, in *kmsapi.ListKeyRotationsRequest) (*k
 	all := string(val(in.IncludeKeyMaterial)) == "ALL_KEY_MATERIAL"
 	var listed []family.Material
 	for _, m := range t.local.Record.Materials {
-		if m.RotatedAt != 0 || all && m.Type == family.Initial {
+		if m.RotatedAt != 0 || all && m.Type == family.Initial { // the first, or one that was imported and waits
 			listed = append(listed, m)
 		}
 	}
@@ -189,6 +190,7 @@ func (t *target) rotation(m family.Material) kmsapi.RotationsListEntry {
 	if m.ID == t.local.Record.Current {
 		e.KeyMaterialState = new(kmsapi.KeyMaterialState("CURRENT"))
 	}
+	t.describeImport(&e, m.ID)
 	switch m.Type {
 	case family.Automatic:
 		e.RotationType = new(kmsapi.RotationType("AUTOMATIC"))

@@ -25,6 +25,7 @@ import (
 //	c/leaf                              first leaf that was never used
 //	c/peer/<Region>                     greatest life seen
 //	c/seal                              step of the sealing key
+//	c/used/<account>/<key id>           used: the newest use
 //	m/<32 bytes>                        SecretRow, written by the store
 //	o/<dst>/<account>/<key id>          empty: the family owes dst a message
 //	t/<8 bytes ms>/<account>/<key id>   empty: when the family has work to do
@@ -39,6 +40,7 @@ const (
 	rowLeaf       = "c/leaf"
 	rowStep       = "c/seal"
 	prefixPeer    = "c/peer/"
+	prefixUsed    = "c/used/"
 	prefixSecret  = "m/"
 	prefixObliged = "o/"
 	prefixDue     = "t/"

@@ -28,6 +28,8 @@ import (
 //	due us-east-1                       does what is due
 //	advance us-east-1 7d                sets the offset of that Region's time alone
 //	next us-east-1                      shows what waits for its time
+//	managed us-east-1 alias/aws/s3      makes the key of a predefined alias
+//	used us-east-1                      reports uses, one a line: key, operation, how long ago, request id
 //	see us-east-1 k/                    shows the rows that begin so
 //
 // After each step the indexes, the secrets and a replay of the log are compared with the state.
@@ -81,6 +83,11 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		return s.happened(t, dec.Events, err)
 	case "next":
 		return s.next(s.site(t, d, arg(0)))
+	case "managed":
+		dec, err := s.w.makeManaged(s.site(t, d, arg(0)), arg(1))
+		return s.happened(t, dec.Events, err)
+	case "used":
+		return s.used(t, d, s.site(t, d, arg(0)))
 	case "see":
 		return s.see(t, s.site(t, d, arg(0)), arg(1))
 	}

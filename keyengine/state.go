@@ -51,6 +51,12 @@ func refusedOn(op string) stateSet {
 		return onPending | onImport | onCreating | onUpdating
 	case "ScheduleKeyDeletion":
 		return onPending | onUpdating
+	case "GetParametersForImport":
+		return onPending | onCreating | onUpdating
+	case "ImportKeyMaterial":
+		return onPending | onCreating
+	case "DeleteImportedKeyMaterial":
+		return onCreating | onUpdating
 	case "CreateAlias", "UpdateAlias", "TagResource", "UntagResource", "UpdateKeyDescription":
 		return onPending
 	}
@@ -59,6 +65,9 @@ func refusedOn(op string) stateSet {
 
 // check refuses op if the state of t does not allow it.
 func (t *target) check(op string) error {
+	if err := t.checkOwner(op); err != nil {
+		return err
+	}
 	now := shown(t.local)
 	if op == "CancelKeyDeletion" {
 		if now == statePendingDeletion || now == statePendingReplicaDeletion {
@@ -147,6 +156,16 @@ func (t *target) refused(r *family.Refusal) error {
 		return inState(where, state)
 	case family.RotationInProgress:
 		return fault(kmsapi.ConflictException, "A rotation of %s is already in progress.", t.arn)
+	case family.MaterialKnown:
+		return fault(kmsapi.IncorrectKeyMaterialException, "The key material is already associated with %s.", t.arn)
+	case family.MaterialUnknown:
+		return fault(kmsapi.IncorrectKeyMaterialException, "The key material is not associated with %s.", t.arn)
+	case family.MaterialPending:
+		return fault(kmsapi.KMSInvalidStateException, "%s has key material that is pending rotation.", t.arn)
+	case family.NothingToRotate:
+		return fault(kmsapi.KMSInvalidStateException, "%s has no key material that is pending rotation.", t.arn)
+	case family.NotEverywhere:
+		return fault(kmsapi.KMSInvalidStateException, "%s has key material that is pending import, here or in a replica.", t.arn)
 	}
 	return inState(t.arn, "")
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"meridian/keyengine"
-	"meridian/keyengine/family"
 	"meridian/keyengine/kmsapi"
 )
 
@@ -39,6 +38,9 @@ EnableKeyRotation     ok      e1       e3              e3                     e6
 DisableKeyRotation    ok      e1       e3              e3                     e6            e14      ok
 GetKeyPolicy          ok      ok       ok              ok                     ok            ok       ok
 ListKeyPolicies       ok      ok       ok              ok                     ok            ok       ok
+GetParametersForImport     e9  e9  e3              e3                     ok            e14      e15
+ImportKeyMaterial          e9  e9  e3              e3                     ok            e14      e9
+DeleteImportedKeyMaterial  e9  e9  e9              e9                     ok            e14      e15
 GetKeyRotationStatus  ok      ok       ok              ok                     ok            ok       ok
 ListAliases           ok      ok       ok              ok                     ok            ok       ok
 ListGrants            ok      ok       ok              ok                     ok            ok       ok
@@ -62,27 +64,30 @@ const anyPolicy = `{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allo
 // body is an input for an operation of the table.
 func body(op string) string {
 	more := map[string]string{
-		"CreateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/new"}`,
-		"CreateGrant":          `{"KeyId":"$k1","GranteePrincipal":"` + alice + `","Operations":["Decrypt"]}`,
-		"RetireGrant":          `{"KeyId":"$k1","GrantId":"$g1"}`,
-		"RevokeGrant":          `{"KeyId":"$k1","GrantId":"$g1"}`,
-		"UpdateAlias":          `{"TargetKeyId":"$k1","AliasName":"alias/old"}`,
-		"DeleteAlias":          `{"AliasName":"alias/old"}`,
-		"Encrypt":              `{"KeyId":"$k1","Plaintext":"AA=="}`,
-		"Decrypt":              `{"KeyId":"$k1","CiphertextBlob":"AA=="}`,
-		"ReEncrypt":            `{"CiphertextBlob":"AA==","DestinationKeyId":"$k1"}`,
-		"GenerateDataKey":      `{"KeyId":"$k1","KeySpec":"AES_256"}`,
-		"Sign":                 `{"KeyId":"$k1","Message":"AA==","SigningAlgorithm":"ECDSA_SHA_256"}`,
-		"Verify":               `{"KeyId":"$k1","Message":"AA==","Signature":"AA==","SigningAlgorithm":"ECDSA_SHA_256"}`,
-		"GenerateMac":          `{"KeyId":"$k1","Message":"AA==","MacAlgorithm":"HMAC_SHA_256"}`,
-		"VerifyMac":            `{"KeyId":"$k1","Message":"AA==","Mac":"AA==","MacAlgorithm":"HMAC_SHA_256"}`,
-		"DeriveSharedSecret":   `{"KeyId":"$k1","PublicKey":"AA==","KeyAgreementAlgorithm":"ECDH"}`,
-		"PutKeyPolicy":         `{"KeyId":"$k1","Policy":"` + anyPolicy + `"}`,
-		"ReplicateKey":         `{"KeyId":"$k1","ReplicaRegion":"ap-southeast-2"}`,
-		"UpdatePrimaryRegion":  `{"KeyId":"$k1","PrimaryRegion":"eu-west-1"}`,
-		"TagResource":          `{"KeyId":"$k1","Tags":[{"TagKey":"a","TagValue":"b"}]}`,
-		"UntagResource":        `{"KeyId":"$k1","TagKeys":["a"]}`,
-		"UpdateKeyDescription": `{"KeyId":"$k1","Description":"d"}`,
+		"CreateAlias":               `{"TargetKeyId":"$k1","AliasName":"alias/new"}`,
+		"CreateGrant":               `{"KeyId":"$k1","GranteePrincipal":"` + alice + `","Operations":["Decrypt"]}`,
+		"RetireGrant":               `{"KeyId":"$k1","GrantId":"$g1"}`,
+		"RevokeGrant":               `{"KeyId":"$k1","GrantId":"$g1"}`,
+		"UpdateAlias":               `{"TargetKeyId":"$k1","AliasName":"alias/old"}`,
+		"DeleteAlias":               `{"AliasName":"alias/old"}`,
+		"Encrypt":                   `{"KeyId":"$k1","Plaintext":"AA=="}`,
+		"Decrypt":                   `{"KeyId":"$k1","CiphertextBlob":"AA=="}`,
+		"ReEncrypt":                 `{"CiphertextBlob":"AA==","DestinationKeyId":"$k1"}`,
+		"GenerateDataKey":           `{"KeyId":"$k1","KeySpec":"AES_256"}`,
+		"Sign":                      `{"KeyId":"$k1","Message":"AA==","SigningAlgorithm":"ECDSA_SHA_256"}`,
+		"Verify":                    `{"KeyId":"$k1","Message":"AA==","Signature":"AA==","SigningAlgorithm":"ECDSA_SHA_256"}`,
+		"GenerateMac":               `{"KeyId":"$k1","Message":"AA==","MacAlgorithm":"HMAC_SHA_256"}`,
+		"VerifyMac":                 `{"KeyId":"$k1","Message":"AA==","Mac":"AA==","MacAlgorithm":"HMAC_SHA_256"}`,
+		"DeriveSharedSecret":        `{"KeyId":"$k1","PublicKey":"AA==","KeyAgreementAlgorithm":"ECDH"}`,
+		"GetParametersForImport":    `{"KeyId":"$k1","WrappingAlgorithm":"RSAES_OAEP_SHA_256","WrappingKeySpec":"RSA_2048"}`,
+		"ImportKeyMaterial":         `{"KeyId":"$k1","ImportToken":"GA==","EncryptedKeyMaterial":"AQ==","ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE"}`,
+		"DeleteImportedKeyMaterial": `{"KeyId":"$k1"}`,
+		"PutKeyPolicy":              `{"KeyId":"$k1","Policy":"` + anyPolicy + `"}`,
+		"ReplicateKey":              `{"KeyId":"$k1","ReplicaRegion":"ap-southeast-2"}`,
+		"UpdatePrimaryRegion":       `{"KeyId":"$k1","PrimaryRegion":"eu-west-1"}`,
+		"TagResource":               `{"KeyId":"$k1","Tags":[{"TagKey":"a","TagValue":"b"}]}`,
+		"UntagResource":             `{"KeyId":"$k1","TagKeys":["a"]}`,
+		"UpdateKeyDescription":      `{"KeyId":"$k1","Description":"d"}`,
 	}
 	if b, ok := more[op]; ok {
 		return b
@@ -105,6 +110,7 @@ func outcome(code, state string) string {
 		"e4":  "KMSInvalidStateException: %s is not pending deletion.",
 		"e5":  "KMSInvalidStateException: %s is pending import.",
 		"e6":  "UnsupportedOperationException: %s origin is EXTERNAL which is not valid for this operation.",
+		"e9":  "UnsupportedOperationException: %s origin is AWS_KMS which is not valid for this operation.",
 		"e14": "KMSInvalidStateException: %s is creating.",
 		"e15": "KMSInvalidStateException: %s is updating.",
 	}[code]
@@ -130,7 +136,7 @@ func worldWith(t *testing.T, state, spec, usage string) (*world, *site) {
 	w := newWorld("us-east-1", "eu-west-1")
 	us, eu := w.sites["us-east-1"], w.sites["eu-west-1"]
 	if state == "PendingImport" {
-		importing(t, w, us, spec, usage)
+		w.must(t, "us-east-1", "CreateKey", fmt.Sprintf(`{"MultiRegion":true,"Origin":"EXTERNAL","KeySpec":%q,"KeyUsage":%q}`, spec, usage))
 		w.must(t, "us-east-1", "CreateAlias", `{"TargetKeyId":"$k1","AliasName":"alias/old"}`)
 		return w, us
 	}
@@ -158,28 +164,6 @@ func worldWith(t *testing.T, state, spec, usage string) (*world, *site) {
 		w.must(t, "us-east-1", "UpdatePrimaryRegion", `{"KeyId":"$k1","PrimaryRegion":"eu-west-1"}`)
 	}
 	return w, at
-}
-
-// importing makes a replica of a key with imported material, which only another Region's record can
-// bring about: such keys cannot be created here yet.
-func importing(t *testing.T, w *world, at *site, spec, usage string) {
-	t.Helper()
-	id := w.newKeyID(true)
-	ref := keyengine.Ref{Account: account, KeyID: id}
-	v := family.Version{Epoch: 1, Seq: 1}
-	r := family.Record{
-		Version: v, Partition: "aws", Account: account, KeyID: id, Primary: "eu-west-1", Writer: "eu-west-1",
-		Multi: true, Spec: spec, Usage: usage, Origin: "EXTERNAL",
-		Members: []family.Member{
-			{Region: "eu-west-1", Inc: family.Version{Epoch: 1}},
-			{Region: at.place.Region, Inc: v},
-		},
-	}
-	for _, c := range []keyengine.Command{keyengine.ReceiveRecord{Record: r}, keyengine.FinishCreate{Ref: ref}} {
-		if _, err := w.decide(at, "", c); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func TestKeyStateTable(t *testing.T) {

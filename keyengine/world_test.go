@@ -115,6 +115,24 @@ func (w *world) newMaterial(s *site) keyengine.NewMaterial {
 	return keyengine.NewMaterial{ID: id, Leaf: s.view().NextLeaf()}
 }
 
+// importing is an import whose token begins with the hour at which it expires, counted from now; without
+// such an hour the token is none. The wrapped bytes 01 are the material $i01 of whatever key it is.
+func (w *world) importing(s *site, in *kmsapi.ImportKeyMaterialRequest) keyengine.ImportKeyMaterial {
+	c := keyengine.ImportKeyMaterial{Request: in}
+	if in.ImportToken[0] == 0xff {
+		c.Unusable = kmsapi.Errorf(kmsapi.InvalidImportTokenException, "not a token")
+		return c
+	}
+	c.TokenExpires = w.time(s) + int64(in.ImportToken[0])*60*60*1000
+	id := family.MaterialID(sha256.Sum256(fmt.Append(nil, *in.KeyId, in.EncryptedKeyMaterial)))
+	if i := strings.LastIndexByte(*in.KeyId, '/'); i >= 0 {
+		id = sha256.Sum256(fmt.Append(nil, (*in.KeyId)[i+1:], in.EncryptedKeyMaterial))
+	}
+	w.names[fmt.Sprintf("$i%x", in.EncryptedKeyMaterial)] = id.String()
+	c.Material = keyengine.NewMaterial{ID: id, Leaf: s.view().NextLeaf()}
+	return c
+}
+
 // rewrap is what a Region does with secrets that came from another.
 func (s *site) rewrap(ids []family.MaterialID) []keyengine.NewMaterial {
 	var out []keyengine.NewMaterial
@@ -132,6 +150,10 @@ func (w *world) command(s *site, op string, in kmsapi.Input) (keyengine.Command,
 		return keyengine.CreateKey{Request: in, KeyID: w.newKeyID(multi), Material: w.newMaterial(s)}, true
 	case *kmsapi.RotateKeyOnDemandRequest:
 		return keyengine.RotateKeyOnDemand{Request: in, Material: w.newMaterial(s)}, true
+	case *kmsapi.ImportKeyMaterialRequest:
+		return w.importing(s, in), true
+	case *kmsapi.DeleteImportedKeyMaterialRequest:
+		return keyengine.DeleteImportedKeyMaterial{Request: in}, true
 	case *kmsapi.EnableKeyRequest:
 		return keyengine.EnableKey{Request: in}, true
 	case *kmsapi.DisableKeyRequest:
@@ -186,6 +208,8 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 		return v.ListResourceTags(f, in)
 	case *kmsapi.GetKeyPolicyRequest:
 		return v.GetKeyPolicy(f, in)
+	case *kmsapi.GetKeyLastUsageRequest:
+		return v.GetKeyLastUsage(f, in)
 	case *kmsapi.ListKeyPoliciesRequest:
 		return v.ListKeyPolicies(f, in)
 	case *kmsapi.GetKeyRotationStatusRequest:
@@ -196,6 +220,8 @@ func read(v *keyengine.View, f keyengine.Facts, op string, in kmsapi.Input) (any
 		return v.ListGrants(f, in)
 	case *kmsapi.ListRetirableGrantsRequest:
 		return v.ListRetirableGrants(f, in)
+	case *kmsapi.GetParametersForImportRequest:
+		return v.GetParametersForImport(f, in)
 	case *kmsapi.EncryptRequest:
 		if in.EncryptionAlgorithm != nil {
 			return use(v, f, op, *in.KeyId, string(*in.EncryptionAlgorithm))
@@ -402,6 +428,7 @@ func (w *world) check(t tb) {
 		}
 		checkSecrets(t, s)
 		checkGrants(t, s)
+		checkUses(t, s)
 		replayed := new(rows.Memory)
 		for _, e := range s.log {
 			keyengine.Evolve(replayed, s.place, e)

@@ -10,8 +10,9 @@ import (
 
 // DeriveSharedSecret implements kmsapi.Service.
 func (r *Region) DeriveSharedSecret(_ context.Context, call *kmsapi.Call, in *kmsapi.DeriveSharedSecretRequest) (*kmsapi.DeriveSharedSecretResponse, error) {
-	if in.Recipient != nil {
-		return nil, errNoRecipient
+	to, err := r.recipient(in.Recipient)
+	if err != nil {
+		return nil, err
 	}
 	key, err := r.view().Use(r.facts(call), "DeriveSharedSecret", *in.KeyId)
 	if err != nil {
@@ -34,8 +35,9 @@ func (r *Region) DeriveSharedSecret(_ context.Context, call *kmsapi.Call, in *km
 		clear(secret)
 		return nil, errDryRun
 	}
-	return &kmsapi.DeriveSharedSecretResponse{
-		KeyId: new(key.ARN), SharedSecret: secret, KeyAgreementAlgorithm: in.KeyAgreementAlgorithm,
-		KeyOrigin: new(kmsapi.OriginType(key.Origin)),
-	}, nil
+	out := &kmsapi.DeriveSharedSecretResponse{
+		KeyId: new(key.ARN), KeyAgreementAlgorithm: in.KeyAgreementAlgorithm, KeyOrigin: new(kmsapi.OriginType(key.Origin)),
+	}
+	out.SharedSecret, out.CiphertextForRecipient, err = to.deliver(r.Random, secret)
+	return answer(out, err)
 }

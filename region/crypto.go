@@ -13,9 +13,6 @@ var (
 	errDryRun     = &kmsapi.Fault{
 		Code: kmsapi.DryRunOperationException, Message: "The request would have succeeded, but the DryRun option is set.",
 	}
-	errNoRecipient = &kmsapi.Fault{
-		Code: kmsapi.UnsupportedOperationException, Message: "Recipient is not supported yet.",
-	}
 )
 
 // Encrypt implements kmsapi.Service.
@@ -39,8 +36,9 @@ func (r *Region) Encrypt(_ context.Context, call *kmsapi.Call, in *kmsapi.Encryp
 
 // Decrypt implements kmsapi.Service.
 func (r *Region) Decrypt(_ context.Context, call *kmsapi.Call, in *kmsapi.DecryptRequest) (*kmsapi.DecryptResponse, error) {
-	if in.Recipient != nil {
-		return nil, errNoRecipient
+	to, err := r.recipient(in.Recipient)
+	if err != nil {
+		return nil, err
 	}
 	o, err := r.open(call, "Decrypt", in.KeyId, in.CiphertextBlob, in.EncryptionAlgorithm, in.DryRun, in.DryRunModifiers)
 	if err != nil {
@@ -54,9 +52,12 @@ func (r *Region) Decrypt(_ context.Context, call *kmsapi.Call, in *kmsapi.Decryp
 		clear(plaintext)
 		return nil, errDryRun
 	}
-	return &kmsapi.DecryptResponse{
-		KeyId: new(o.key.ARN), Plaintext: plaintext, EncryptionAlgorithm: o.algorithmName(), KeyMaterialId: o.materialName(),
-	}, nil
+	out := &kmsapi.DecryptResponse{KeyId: new(o.key.ARN), EncryptionAlgorithm: o.algorithmName()}
+	if to == nil {
+		out.KeyMaterialId = o.materialName()
+	}
+	out.Plaintext, out.CiphertextForRecipient, err = to.deliver(r.Random, plaintext)
+	return answer(out, err)
 }
 
 // ReEncrypt implements kmsapi.Service.

@@ -11,16 +11,20 @@ import (
 
 // GenerateDataKey implements kmsapi.Service.
 func (r *Region) GenerateDataKey(_ context.Context, call *kmsapi.Call, in *kmsapi.GenerateDataKeyRequest) (*kmsapi.GenerateDataKeyResponse, error) {
-	if in.Recipient != nil {
-		return nil, errNoRecipient
+	to, err := r.recipient(in.Recipient)
+	if err != nil {
+		return nil, err
 	}
 	plaintext, blob, key, err := r.dataKey(call, "GenerateDataKey", *in.KeyId, in.KeySpec, in.NumberOfBytes, in.EncryptionContext, in.DryRun)
 	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.GenerateDataKeyResponse{
-		CiphertextBlob: blob, Plaintext: plaintext, KeyId: new(key.ARN), KeyMaterialId: new(key.Current.String()),
-	}, nil
+	out := &kmsapi.GenerateDataKeyResponse{CiphertextBlob: blob, KeyId: new(key.ARN)}
+	if to == nil {
+		out.KeyMaterialId = new(key.Current.String())
+	}
+	out.Plaintext, out.CiphertextForRecipient, err = to.deliver(r.Random, plaintext)
+	return answer(out, err)
 }
 
 // GenerateDataKeyWithoutPlaintext implements kmsapi.Service.
@@ -40,16 +44,20 @@ func (r *Region) GenerateRandom(_ context.Context, _ *kmsapi.Call, in *kmsapi.Ge
 	switch {
 	case in.CustomKeyStoreId != nil:
 		return nil, kmsapi.Errorf(kmsapi.CustomKeyStoreNotFoundException, "Custom key store %s does not exist.", *in.CustomKeyStoreId)
-	case in.Recipient != nil:
-		return nil, errNoRecipient
 	case in.NumberOfBytes == nil:
 		return nil, kmsapi.Errorf(kmsapi.ValidationException, "1 validation error detected: Value null at 'numberOfBytes' failed to satisfy constraint: Member must not be null")
+	}
+	to, err := r.recipient(in.Recipient)
+	if err != nil {
+		return nil, err
 	}
 	random, err := r.random(int(*in.NumberOfBytes))
 	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.GenerateRandomResponse{Plaintext: random}, nil
+	out := new(kmsapi.GenerateRandomResponse)
+	out.Plaintext, out.CiphertextForRecipient, err = to.deliver(r.Random, random)
+	return answer(out, err)
 }
 
 // dataKey makes a data key and encrypts it.

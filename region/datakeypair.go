@@ -9,17 +9,20 @@ import (
 
 // GenerateDataKeyPair implements kmsapi.Service.
 func (r *Region) GenerateDataKeyPair(ctx context.Context, call *kmsapi.Call, in *kmsapi.GenerateDataKeyPairRequest) (*kmsapi.GenerateDataKeyPairResponse, error) {
-	if in.Recipient != nil {
-		return nil, errNoRecipient
+	to, err := r.recipient(in.Recipient)
+	if err != nil {
+		return nil, err
 	}
 	p, err := r.dataKeyPair(ctx, call, "GenerateDataKeyPair", *in.KeyId, *in.KeyPairSpec, in.EncryptionContext, in.DryRun)
 	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.GenerateDataKeyPairResponse{
+	out := &kmsapi.GenerateDataKeyPairResponse{
 		KeyId: new(p.key.ARN), KeyPairSpec: in.KeyPairSpec, KeyMaterialId: p.materialName(),
-		PublicKey: p.public, PrivateKeyPlaintext: p.private, PrivateKeyCiphertextBlob: p.sealed,
-	}, nil
+		PublicKey: p.public, PrivateKeyCiphertextBlob: p.sealed,
+	}
+	out.PrivateKeyPlaintext, out.CiphertextForRecipient, err = to.deliver(r.Random, p.private)
+	return answer(out, err)
 }
 
 // GenerateDataKeyPairWithoutPlaintext implements kmsapi.Service.

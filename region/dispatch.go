@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"meridian/keyengine"
 	"meridian/keyengine/kmsapi"
 	"meridian/region/forward"
 )
@@ -29,6 +30,15 @@ const (
 // Dispatch answers a call whose request has been validated: here, or through the leader.
 // Its error is a *kmsapi.Fault.
 func (r *Region) Dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
+	out, err := r.dispatch(ctx, op, call, in)
+	if err == nil && keyengine.TracksUse(op.Name) {
+		r.noteUses(call, op.Name, out)
+	}
+	return out, err
+}
+
+// dispatch finds who answers.
+func (r *Region) dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
 	if !r.Ready() {
 		return nil, kmsapi.Errorf(kmsapi.KMSInternalException, "Node %s has not caught up with its Region's leader yet. Try again.", r.Node)
 	}
@@ -44,7 +54,7 @@ func (r *Region) Dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsap
 		level = r.reach(ctx, granted, level)
 	}
 	switch {
-	case op.Mutating():
+	case op.Mutating(), len(r.unmade(call, in)) > 0:
 		return r.atLeader(ctx, op, call, in)
 	case level.Level == Strong:
 		return r.atLeader(ctx, op, call, in)
@@ -191,7 +201,9 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 				return nil, nil, false
 			}
 		}
-		out, err = r.here(ctx, op, call, in)
+		if err = r.makeManaged(ctx, call, in); err == nil {
+			out, err = r.here(ctx, op, call, in)
+		}
 		var fault *kmsapi.Fault
 		done = err == nil || errors.As(err, &fault)
 		return out, err, done

@@ -1,12 +1,17 @@
 package region
 
 import (
+	"context"
+
 	"meridian/keyengine"
 	"meridian/keyengine/kmsapi"
 )
 
 // GrantTokens is grantTokens.
 func GrantTokens(in kmsapi.Input) []string { return grantTokens(in) }
+
+// ReportUses is reportUses.
+func (r *Region) ReportUses(ctx context.Context) { r.reportUses(ctx) }
 
 // OpenGrantToken is openGrantToken, as far as who ends a grant needs it.
 func (r *Region) OpenGrantToken(text string) (keyengine.GrantRef, error) {

@@ -68,7 +68,7 @@ func (r *Region) CreateKey(ctx context.Context, call *kmsapi.Call, in *kmsapi.Cr
 // already made for an earlier attempt, needs none: an RSA key is too dear to be thrown away.
 func (r *Region) wantsMaterial(call *kmsapi.Call, c keyengine.CreateKey) (spec string, ok bool) {
 	spec, err := keyengine.NewKeySpec(r.Place, c.Request)
-	if err != nil {
+	if err != nil || c.Request.Origin != nil && *c.Request.Origin == kmsapi.OriginType(keyring.OriginExternal) {
 		return "", false
 	}
 	view := r.view()
@@ -88,8 +88,8 @@ func (r *Region) RotateKeyOnDemand(ctx context.Context, call *kmsapi.Call, in *k
 	}
 	command := keyengine.RotateKeyOnDemand{Request: in}
 	var secrets []eventlog.Secret
-	// A key that is not found gets no material, and the decision says why.
-	if ref, spec, err := r.view().Resolve(r.facts(call), command.Operation(), *in.KeyId); err == nil {
+	// A key that is not found gets no material, and the decision says why; imported material is there.
+	if ref, spec, err := r.view().Resolve(r.facts(call), command.Operation(), *in.KeyId); err == nil && r.makesMaterial(ref) {
 		material, secret, err := r.newMaterial(ctx, p, ref, spec)
 		if err != nil {
 			return nil, err
@@ -97,4 +97,10 @@ func (r *Region) RotateKeyOnDemand(ctx context.Context, call *kmsapi.Call, in *k
 		command.Material, secrets = material, []eventlog.Secret{secret}
 	}
 	return decide[kmsapi.RotateKeyOnDemandResponse](ctx, r, p, call, command, secrets...)
+}
+
+// makesMaterial reports whether the material of a key is made here, not imported.
+func (r *Region) makesMaterial(ref keyengine.Ref) bool {
+	l, ok := r.view().Family(ref)
+	return ok && l.Record.Origin == string(keyring.OriginAWSKMS)
 }

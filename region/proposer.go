@@ -96,24 +96,31 @@ func (p *proposer) submit(ctx context.Context, pr *proposal) outcome {
 // run decides until ctx ends or the outcome of a record is unknown.
 func (p *proposer) run(ctx context.Context) {
 	defer close(p.stopped)
+	var next *proposal
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case first := <-p.queue:
-			if err := p.round(first); err != nil {
-				p.slog.Info("proposer stops", "term", p.term, "err", err)
+		if next == nil {
+			select {
+			case <-ctx.Done():
 				return
+			case next = <-p.queue:
 			}
+		}
+		var err error
+		if next, err = p.round(next); err != nil {
+			p.slog.Info("proposer stops", "term", p.term, "err", err)
+			return
 		}
 	}
 }
 
-// round makes one record of first and what else waits. An error ends the term: what the log holds
-// is not known any more.
-func (p *proposer) round(first *proposal) error {
+// round makes one record of first and what else waits, up to a command that needs a record of its own,
+// which it returns. An error ends the term: what the log holds is not known any more.
+func (p *proposer) round(first *proposal) (next *proposal, err error) {
 	b := newBatch(p)
 	for pr := first; pr != nil; {
+		if b.collides(pr) {
+			return pr, b.commit()
+		}
 		b.add(pr)
 		pr = nil
 		if len(b.taken) < maxBatch && b.bytes < maxRecordBytes && len(b.secrets) < maxSecrets {
@@ -123,7 +130,7 @@ func (p *proposer) round(first *proposal) error {
 			}
 		}
 	}
-	return b.commit()
+	return nil, b.commit()
 }
 
 // batch is a record being made.
@@ -144,6 +151,21 @@ func newBatch(p *proposer) *batch {
 		p: p, overlay: overlay, view: keyengine.NewView(overlay, p.place),
 		record: eventlog.Record{Version: eventlog.RecordVersion, Term: p.term, At: p.now(p.last)},
 	}
+}
+
+// collides reports whether pr brings a secret that a command of the record brought or erased before it.
+// A store takes all secrets of a record before its events, so within one record the secret that comes
+// back would be lost.
+func (b *batch) collides(pr *proposal) bool {
+	for _, s := range pr.secrets {
+		key := keyengine.SecretKey(s.ID)
+		_, stored := b.p.state.Get(key)
+		_, kept := b.overlay.Get(key)
+		if stored && !kept || slices.ContainsFunc(b.secrets, func(other eventlog.Secret) bool { return other.ID == s.ID }) {
+			return true
+		}
+	}
+	return false
 }
 
 // add decides pr against the state plus the batch so far.

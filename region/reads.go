@@ -24,6 +24,11 @@ func (r *Region) DescribeKey(_ context.Context, call *kmsapi.Call, in *kmsapi.De
 	return ask(r, call, in, (*keyengine.View).DescribeKey)
 }
 
+// GetKeyLastUsage implements kmsapi.Service.
+func (r *Region) GetKeyLastUsage(_ context.Context, call *kmsapi.Call, in *kmsapi.GetKeyLastUsageRequest) (*kmsapi.GetKeyLastUsageResponse, error) {
+	return ask(r, call, in, (*keyengine.View).GetKeyLastUsage)
+}
+
 // GetKeyPolicy implements kmsapi.Service.
 func (r *Region) GetKeyPolicy(_ context.Context, call *kmsapi.Call, in *kmsapi.GetKeyPolicyRequest) (*kmsapi.GetKeyPolicyResponse, error) {
 	return ask(r, call, in, (*keyengine.View).GetKeyPolicy)

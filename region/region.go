@@ -11,6 +11,7 @@ import (
 
 	"meridian/eventlog"
 	"meridian/keyengine"
+	"meridian/keyengine/attestation"
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
@@ -41,6 +42,7 @@ type Peers interface {
 	Forward(ctx context.Context, addr string, call forward.Call) (*forward.Answer, error)
 	Position(ctx context.Context, addr string) (forward.Position, error)
 	Clock(ctx context.Context, addr string) (int64, error)
+	ReportUses(ctx context.Context, addr string, uses []keyengine.Use) error
 }
 
 // Config is what a Region is made of.
@@ -59,6 +61,8 @@ type Config struct {
 	Random      io.Reader
 	Wall        func() time.Time
 	Consistency Consistency // level of a call that asks for none
+	// Attestation is what attested callers lead to; nil: there are none.
+	Attestation *attestation.Roots
 	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6).
 	HandoffTimeout time.Duration
 	// NewRelay makes what carries families to other Regions while this node leads; nil: nothing does.
@@ -94,6 +98,7 @@ type Region struct {
 	proposer  atomic.Pointer[proposer]
 	catchUps  coalescer
 	materials materialCache
+	useNotes  useNotes
 	ready     atomic.Bool
 	caughtUp  atomic.Pointer[time.Time] // when the last catch-up that worked began
 
@@ -121,6 +126,7 @@ func New(c Config) *Region {
 		r.becomeReady(ctx)
 		r.keepFresh(ctx)
 	})
+	r.wg.Go(func() { r.keepReporting(ctx) })
 	return r
 }
 

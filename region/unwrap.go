@@ -10,6 +10,7 @@ import (
 
 	"meridian/keyengine"
 	"meridian/keyengine/family"
+	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
 )
@@ -149,6 +150,9 @@ func ready[C any](m *unwrapped, prepare func() (C, error)) (C, error) {
 // withCurrent is with for the current material of a key that was found a moment ago.
 func withCurrent[C any](r *Region, key *keyengine.Usable, prepare func(primitive.Set, string, primitive.Material) (C, error), use func(C) error) error {
 	err := with(r, key, key.Current, prepare, use)
+	if errors.Is(err, errNoMaterial) && key.Origin != string(keyring.OriginAWSKMS) { // its material was deleted since
+		return kmsapi.Errorf(kmsapi.KMSInvalidStateException, "%s is pending import.", key.ARN)
+	}
 	if errors.Is(err, errNoMaterial) { // the key was deleted since
 		return kmsapi.Errorf(kmsapi.NotFoundException, "Key '%s' does not exist", key.ARN)
 	}

@@ -274,6 +274,14 @@ func (w *world) Clock(_ context.Context, addr string) (int64, error) {
 	return w.nodes[w.index(addr)].WallClock(), nil
 }
 
+// ReportUses implements region.Peers.
+func (w *world) ReportUses(ctx context.Context, addr string, uses []keyengine.Use) error {
+	if w.down.Load() {
+		return errDown
+	}
+	return w.nodes[w.index(addr)].RecordUses(ctx, uses)
+}
+
 // index is the node at an address of the modelled log: n1, n2, n3.
 func (w *world) index(addr string) int { return int(addr[1] - '1') }
 

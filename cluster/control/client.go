@@ -62,6 +62,16 @@ func (c *Client) AdvanceClock(ctx context.Context, offsetMillis int64) (k Clock,
 	return k, c.call(ctx, http.MethodPost, "/v1/clock", ClockOffset{OffsetMillis: offsetMillis}, &k)
 }
 
+// SeedKey asks a leader to make a key with an id that is given.
+func (c *Client) SeedKey(ctx context.Context, k SeedKey) (s Seeded, err error) {
+	return s, c.call(ctx, http.MethodPost, "/v1/seed", k, &s)
+}
+
+// Call asks a leader to make a call of the API. A fault is part of the answer.
+func (c *Client) Call(ctx context.Context, k Call) (a Answer, err error) {
+	return a, c.call(ctx, http.MethodPost, "/v1/call", k, &a)
+}
+
 // SetFaults puts a table of faults in force and returns the version that is in force then.
 func (c *Client) SetFaults(ctx context.Context, t fault.Table) (uint64, error) {
 	var f Faults

@@ -108,3 +108,38 @@ type Event struct {
 type Checkpoint struct {
 	Path string `json:"path"`
 }
+
+// SeedKey asks a leader to make a key with an id, and perhaps material, that is given.
+type SeedKey struct {
+	Account  string          `json:"account"`
+	KeyID    string          `json:"keyId"`
+	Request  json.RawMessage `json:"request"`            // of CreateKey
+	Material []byte          `json:"material,omitempty"` // as keys of the spec are imported
+}
+
+// Seeded is the answer: the key was made, was there already (or was deleted), or cannot be made.
+type Seeded struct {
+	Made  bool   `json:"made"`
+	Fault *Fault `json:"fault,omitempty"`
+}
+
+// Call asks a leader to make a call of the API as the root of an account.
+type Call struct {
+	Account   string          `json:"account"`
+	Operation string          `json:"operation"`
+	Input     json.RawMessage `json:"input"`
+}
+
+// Answer is what the API answered with.
+type Answer struct {
+	Output json.RawMessage `json:"output,omitempty"` // absent: the operation has none, or there is a fault
+	Fault  *Fault          `json:"fault,omitempty"`
+}
+
+// Fault is an error of the API.
+type Fault struct {
+	Code    string `json:"code"`
+	Message string `json:"message,omitempty"`
+}
+
+func (f *Fault) Error() string { return f.Code + ": " + f.Message }

@@ -95,6 +95,10 @@ func (d Dir) ClusterFile() string { return filepath.Join(string(d), "cluster.jso
 // FaultsFile is the path of faults.json.
 func (d Dir) FaultsFile() string { return filepath.Join(string(d), "faults.json") }
 
+// AttestationRoots is the path of the certificates that attestation documents must lead to, in PEM. Without the
+// file none is trusted.
+func (d Dir) AttestationRoots() string { return filepath.Join(string(d), "attestation-roots.pem") }
+
 // SupervisorFile is the path of supervisor.json: which process supervises, and which one is the front door.
 func (d Dir) SupervisorFile() string { return filepath.Join(string(d), "supervisor.json") }
 

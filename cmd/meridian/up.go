@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
+	"meridian/cluster/seed"
+	"meridian/keyengine/attestation"
+	"meridian/keyengine/primitive/builtin"
 	"meridian/region"
 )
 
@@ -17,6 +22,7 @@ func (a *app) up() *cobra.Command {
 	var o cluster.Options
 	var detach bool
 	var timeout time.Duration
+	var roots, seedFile string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster and wait until every Region answers",
@@ -24,10 +30,15 @@ func (a *app) up() *cobra.Command {
 
 Without --detach it stays, shows what changes, and takes everything down at Ctrl-C. With --detach a supervisor stays
 behind. A cluster that runs already is left as it is, nodes of it that do not run are started. --regions may name
-further Regions while the cluster is down; what else was chosen at first stays.`,
+further Regions while the cluster is down; what else was chosen at first stays.
+
+--seed-file makes keys with the ids, material, aliases, policies, tags and replicas of a YAML file (local-kms's form
+is read too) when all is ready. --attestation-roots says which attestation documents a Recipient may present.`,
 		Example: `  meridian up
   meridian up --detach --regions us-east-1,eu-west-1 --nodes 3 --port 4600
-  meridian up --consistency eventual`,
+  meridian up --consistency eventual
+  meridian up --detach --seed-file keys.yaml
+  meridian up --attestation-roots roots.pem`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := region.ParseConsistency(o.Consistency); err != nil {
@@ -36,6 +47,22 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 			for flag, zero := range map[string]bool{"port": o.Port == 0, "nodes": o.Nodes == 0, "regions": len(o.Regions) == 0} {
 				if zero && cmd.Flags().Changed(flag) {
 					return fmt.Errorf("%w: --%s is empty", cluster.ErrUsage, flag)
+				}
+			}
+			var err error
+			if o.AttestationRoots, err = readRoots(roots); err != nil {
+				return err
+			}
+			keys, err := readSeeds(seedFile)
+			if err != nil {
+				return err
+			}
+			if keys != nil {
+				o.Check = func(regions []string) error {
+					if err := keys.Place(regions); err != nil {
+						return fmt.Errorf("--seed-file %s: %w", seedFile, err)
+					}
+					return nil
 				}
 			}
 			p, err := cluster.ThisProgram()
@@ -47,9 +74,9 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 				return err
 			}
 			if detach || c.Supervised() {
-				return a.upDetached(cmd.Context(), c, timeout)
+				return a.upDetached(cmd.Context(), c, timeout, keys)
 			}
-			return a.upHere(cmd.Context(), c, timeout)
+			return a.upHere(cmd.Context(), c, timeout, keys)
 		},
 	}
 	f := cmd.Flags()
@@ -57,13 +84,75 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 	f.IntVar(&o.Nodes, "nodes", 0, fmt.Sprintf("nodes in each Region (default %d)", cluster.DefaultNodes))
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
 	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong")
+	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
+	f.StringVar(&seedFile, "seed-file", "", "YAML file of keys to make, with their ids; keys that are there are left as they are")
 	f.BoolVar(&detach, "detach", false, "leave a supervisor behind and return when all is ready")
 	f.DurationVar(&timeout, "timeout", time.Minute, "how long to wait until all is ready")
 	return cmd
 }
 
+// maxRoots bounds the file of --attestation-roots in bytes.
+const maxRoots = 1 << 20
+
+// readRoots reads the file of --attestation-roots, which decides what callers may be given secrets.
+func readRoots(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := readBounded(path, maxRoots)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --attestation-roots: %w", cluster.ErrUsage, err)
+	}
+	if _, err := attestation.ParseRoots(text); err != nil {
+		return nil, fmt.Errorf("%w: --attestation-roots %s: %w", cluster.ErrUsage, path, err)
+	}
+	return text, nil
+}
+
+// readSeeds reads the file of --seed-file.
+func readSeeds(path string) (*seed.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := readBounded(path, seed.MaxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --seed-file: %w", cluster.ErrUsage, err)
+	}
+	f, err := seed.Parse(text, builtin.Set())
+	if err != nil {
+		return nil, fmt.Errorf("%w: --seed-file %s: %w", cluster.ErrUsage, path, err)
+	}
+	return f, nil
+}
+
+// readBounded reads a file, and not much more than most bytes of it.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most+1))
+}
+
+// seed makes the keys of a seed file, if there is one.
+func (a *app) seed(ctx context.Context, c *cluster.Cluster, keys *seed.File) error {
+	if keys == nil {
+		return nil
+	}
+	for _, n := range keys.Notes {
+		a.note("seed: %s", n)
+	}
+	s, err := c.Seed(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	a.note("seed: %d keys made, %d left as they were", s.Made, s.Left)
+	return nil
+}
+
 // upDetached leaves the cluster to a supervisor of its own.
-func (a *app) upDetached(ctx context.Context, c *cluster.Cluster, timeout time.Duration) error {
+func (a *app) upDetached(ctx context.Context, c *cluster.Cluster, timeout time.Duration, keys *seed.File) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := c.Detach(ctx); err != nil {
@@ -72,11 +161,14 @@ func (a *app) upDetached(ctx context.Context, c *cluster.Cluster, timeout time.D
 	if err := c.AwaitReady(ctx); err != nil {
 		return err
 	}
+	if err := a.seed(ctx, c, keys); err != nil {
+		return err
+	}
 	return a.endpoints(c)
 }
 
 // upHere supervises the cluster in this process until it is told to end.
-func (a *app) upHere(ctx context.Context, c *cluster.Cluster, timeout time.Duration) error {
+func (a *app) upHere(ctx context.Context, c *cluster.Cluster, timeout time.Duration, keys *seed.File) error {
 	if err := c.ClaimSupervision(); err != nil {
 		return err
 	}
@@ -89,6 +181,9 @@ func (a *app) upHere(ctx context.Context, c *cluster.Cluster, timeout time.Durat
 	}()
 	waiting, stop := context.WithTimeout(ctx, timeout)
 	err := c.AwaitReady(waiting)
+	if err == nil {
+		err = a.seed(waiting, c, keys)
+	}
 	stop()
 	if err == nil {
 		err = a.endpoints(c)

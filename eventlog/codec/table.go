@@ -31,6 +31,7 @@ func own() []kind {
 		{12, 1, keyengine.GrantCreated{}},
 		{13, 1, keyengine.GrantRetired{}},
 		{14, 1, keyengine.GrantRevoked{}},
+		{15, 1, keyengine.KeyUsed{}},
 	}
 }
 
@@ -71,6 +72,11 @@ func shared() []kind {
 		{130, 1, family.OrphanReleased{}},
 		{131, 1, family.StatusAdvanced{}},
 		{132, 1, family.AlarmRaised{}},
+		{133, 1, family.MaterialAdded{}},
+		{134, 1, family.MaterialRemoved{}},
+		{135, 1, family.MaterialPlaced{}},
+		{136, 1, family.MaterialErased{}},
+		{137, 1, family.ImportAwaited{}},
 	}
 }
 

@@ -26,7 +26,8 @@ type (
 	}
 	// UpdatePrimary begins a hand-off of the primary role.
 	UpdatePrimary struct{ To string }
-	// Rotate adds a pending material.
+	// Rotate adds a pending material. With origin EXTERNAL it makes the pending material current instead,
+	// and Material and Type are ignored.
 	Rotate struct {
 		Material MaterialID
 		Type     RotationType
@@ -41,6 +42,14 @@ type (
 	ScheduleDeletion struct{ WindowDays uint16 }
 	// CancelDeletion ends it.
 	CancelDeletion struct{}
+	// ImportMaterial brings the secret of a material of origin EXTERNAL to this Region: one that the
+	// family lists already, or a New one, which only the primary takes.
+	ImportMaterial struct {
+		Import Import
+		New    bool
+	}
+	// DeleteMaterial erases an imported material in this Region; the current one if Material is zero.
+	DeleteMaterial struct{ Material MaterialID }
 )
 
 // The commands of the protocol itself. They are never refused; what changes nothing has no events.
@@ -83,6 +92,8 @@ func (Enable) command()           {}
 func (Disable) command()          {}
 func (ScheduleDeletion) command() {}
 func (CancelDeletion) command()   {}
+func (ImportMaterial) command()   {}
+func (DeleteMaterial) command()   {}
 func (ReceiveRecord) command()    {}
 func (ReceiveStatus) command()    {}
 func (FinishCreate) command()     {}

@@ -66,6 +66,10 @@ func (d *decision) command(c Command) error {
 		return d.scheduleDeletion(c.WindowDays)
 	case CancelDeletion:
 		return d.cancelDeletion()
+	case ImportMaterial:
+		return d.importMaterial(c)
+	case DeleteMaterial:
+		return d.deleteMaterial(c.Material)
 	case FenceLost:
 		return d.fenceLost(c.Region)
 	case ForcePromote:

@@ -12,6 +12,6 @@
 // log reads the same under new rules. What must be sent to whom is not an effect but a function of
 // the state: Obligations.
 //
-// The rules R1 to R12 and R14, the invariants and the planted defects are described in DESIGN.md
+// The rules R1 to R12, R14 and R15, the invariants and the planted defects are described in DESIGN.md
 // beside this file and checked by cluster/sim. There are no goroutines here, no clock and no chance.
 package family

@@ -73,6 +73,14 @@ type (
 		Record    Record       `cbor:"1,keyasint"`
 		Materials []MaterialID `cbor:"2,keyasint"` // sorted; their secrets are in this Region now
 	}
+	// MaterialAdded lists an imported material: the first becomes current, another is pending.
+	MaterialAdded struct {
+		Record Record `cbor:"1,keyasint"`
+	}
+	// MaterialRemoved drops the pending imported material from the family.
+	MaterialRemoved struct {
+		Record Record `cbor:"1,keyasint"`
+	}
 	// StatusReceived replaces what the primary knows about a member.
 	StatusReceived struct {
 		Status Status `cbor:"1,keyasint"`
@@ -153,6 +161,18 @@ type (
 	StatusAdvanced struct {
 		SV uint64 `cbor:"1,keyasint"`
 	}
+	// MaterialPlaced notes an imported material whose secret callers brought to this Region, or new
+	// terms for one that is here.
+	MaterialPlaced struct {
+		Import Import `cbor:"1,keyasint"`
+	}
+	// MaterialErased erases imported secrets in this Region: a caller's wish, their date, or because the
+	// family does not list them any more.
+	MaterialErased struct {
+		Materials []MaterialID `cbor:"1,keyasint"` // sorted
+	}
+	// ImportAwaited makes this member wait for material to be imported.
+	ImportAwaited struct{}
 	// AlarmRaised halts this member: a promise of the protocol is broken. See rule R14.
 	AlarmRaised struct {
 		Reason string `cbor:"1,keyasint"`
@@ -196,6 +216,11 @@ func Events() []Event {
 		OrphanReleased{},
 		StatusAdvanced{},
 		AlarmRaised{},
+		MaterialAdded{},
+		MaterialRemoved{},
+		MaterialPlaced{},
+		MaterialErased{},
+		ImportAwaited{},
 	}
 }
 
@@ -232,6 +257,11 @@ func (Orphaned) event()               {}
 func (OrphanReleased) event()         {}
 func (StatusAdvanced) event()         {}
 func (AlarmRaised) event()            {}
+func (MaterialAdded) event()          {}
+func (MaterialRemoved) event()        {}
+func (MaterialPlaced) event()         {}
+func (MaterialErased) event()         {}
+func (ImportAwaited) event()          {}
 
 // WrittenRecord returns the record that e writes, where e is one of the primary's own writes.
 func WrittenRecord(e Event) (Record, bool) {
@@ -263,6 +293,10 @@ func WrittenRecord(e Event) (Record, bool) {
 	case RotationSet:
 		return e.Record, true
 	case MaterialSalvaged:
+		return e.Record, true
+	case MaterialAdded:
+		return e.Record, true
+	case MaterialRemoved:
 		return e.Record, true
 	}
 	return Record{}, false

@@ -42,6 +42,10 @@ func Evolve(region string, l *Local, e Event) {
 		l.Refused, l.Reason = e.Attempt, e.Reason
 	case StatusAdvanced:
 		l.SV = e.SV
+	case MaterialPlaced:
+		l.Held, l.Imports = union(l.Held, []MaterialID{e.Import.ID}), withImport(l.Imports, e.Import)
+	case MaterialErased:
+		l.Held, l.Imports = without(l.Held, e.Materials), erasedImports(l.Imports, e.Materials, &l.Record)
 	case AlarmRaised:
 		l.Halted = e.Reason
 	default:
@@ -79,6 +83,8 @@ func evolveState(l *Local, e Event) {
 		l.State = Enabled
 	case KeyDisabled:
 		l.State = Disabled
+	case ImportAwaited:
+		l.State = PendingImport
 	case DeletionScheduled:
 		l.State, l.DeletionAt, l.WindowDays = PendingDeletion, e.At, e.WindowDays
 	case ReplicaDeletionAwaited:
@@ -107,4 +113,5 @@ func reset(l *Local, state State) {
 	l.State, l.Updating, l.Complete, l.Orphan = state, false, false, false
 	l.Ready, l.Refused, l.Reason = 0, 0, ""
 	l.DeletionAt, l.WindowDays, l.HandoffAt = 0, 0, 0
+	l.Imports = nil
 }

@@ -85,6 +85,9 @@ func (d *decision) enable() error {
 	if !d.l.Complete { // was Creating, scheduled for deletion and cancelled
 		return &Refusal{Cause: StateCreating, State: d.l.State}
 	}
+	if d.l.Record.external() && !holdsPermanent(d.l.Held, &d.l.Record) { // its deletion was cancelled, too
+		return &Refusal{Cause: StatePendingImport, State: d.l.State}
+	}
 	if d.l.State != Enabled {
 		d.emit(KeyEnabled{})
 	}
@@ -142,7 +145,7 @@ func (d *decision) cancelDeletion() error {
 	return nil
 }
 
-// tick is the passing of time: R8, R9, R6.
+// tick is the passing of time: R8, R9, R6, R15.
 func (d *decision) tick() {
 	if d.l.State == PendingDeletion && d.here.Now >= d.l.DeletionAt {
 		d.emit(KeyDeleted{})
@@ -151,6 +154,7 @@ func (d *decision) tick() {
 	if d.isPrimary() && d.l.Record.Handoff != nil && d.here.Now >= d.l.HandoffAt+d.here.HandoffTimeout {
 		d.abortHandoff("time-out")
 	}
+	d.expire()
 	if mutant(UnfreezeAlone) && d.l.Ready > 0 && d.here.Now/d.here.HandoffTimeout%3 == 0 {
 		d.emit(Thawed{})
 	}

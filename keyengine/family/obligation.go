@@ -49,7 +49,7 @@ func owesRecord(l *Local, m *Member) bool {
 		return m.Fenced && (s == nil || s.State != Deleted)
 	}
 	return s == nil || s.Inc != m.Inc || s.Applied.Less(l.Record.Version) ||
-		!holdsAll(s.Held, l.Record.Materials) && l.Record.Origin != "EXTERNAL"
+		!holdsAll(s.Held, l.Record.Materials) && !l.Record.external()
 }
 
 // memberObligations are those of a member that is not primary. The offer of the role (R5) is owed by
@@ -82,8 +82,11 @@ func SendsStatusTo(region string, l *Local) string {
 }
 
 // Carries returns the materials whose secrets must go along with a message to a Region: with a
-// record what the member there lacks, with a status what the primary may not know.
+// record what the member there lacks, with a status what the primary may not know. Imported ones never.
 func Carries(region string, l *Local, o Obligation) []MaterialID {
+	if l.Record.external() {
+		return nil
+	}
 	if o.What == SendStatus {
 		var out []MaterialID
 		for _, id := range l.Held {
@@ -117,7 +120,7 @@ func MustTell(l *Local, received Version) bool {
 // Completable reports whether FinishCreate, without more materials, would complete the member.
 func Completable(l *Local) bool {
 	return l.Live() && !l.Complete &&
-		(l.Record.Origin == "EXTERNAL" || holdsAll(l.Held, l.Record.Materials))
+		(l.Record.external() || holdsAll(l.Held, l.Record.Materials))
 }
 
 // Lacks returns the materials of the record whose secrets are not in this Region.

@@ -51,7 +51,7 @@ func (d *decision) forcePromote() error {
 	}
 	r.Materials = nil
 	for _, m := range d.l.Record.Materials {
-		if has(d.l.Held, m.ID) {
+		if has(d.l.Held, m.ID) || r.external() && m.ID != r.Pending { // imported ones come again
 			r.Materials = append(r.Materials, m)
 		}
 	}

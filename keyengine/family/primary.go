@@ -96,6 +96,9 @@ func (d *decision) rotate(c Rotate) error {
 	if err := first(d.mayManage(), d.mustRest(), d.mustBePrimary()); err != nil {
 		return err
 	}
+	if d.l.Record.external() {
+		return d.rotateImported()
+	}
 	if !d.l.Record.Pending.IsZero() {
 		return refuse(RotationInProgress)
 	}
@@ -147,7 +150,7 @@ func (d *decision) progress() {
 	if !d.isPrimary() {
 		return
 	}
-	if !d.l.Record.Pending.IsZero() && (d.allHold(d.l.Record.Pending) || mutant(ActivateEarly)) {
+	if !d.l.Record.Pending.IsZero() && !d.l.Record.external() && (d.allHold(d.l.Record.Pending) || mutant(ActivateEarly)) {
 		d.activate()
 	}
 	if d.l.State == PendingReplicaDeletion && !d.othersLive() {
@@ -183,6 +186,9 @@ func (d *decision) activate() {
 	for i := range r.Materials {
 		if r.Materials[i].ID == r.Pending {
 			r.Materials[i].RotatedAt = d.here.Now
+			if r.external() { // no rotation was wanted before
+				r.Materials[i].Type = OnDemand
+			}
 		}
 	}
 	r.Current, r.Pending, r.PendingAt = r.Pending, MaterialID{}, 0
@@ -190,7 +196,8 @@ func (d *decision) activate() {
 }
 
 // answered looks at the target's answer to a hand-off. The role goes only to a member that has
-// every material: the new primary is the one who gives them to the others.
+// every material: the new primary is the one who gives them to the others. Imported ones nobody gives;
+// there it is enough that the key can be used.
 func (d *decision) answered(h *Handoff) {
 	m, s := d.l.Record.member(h.To), d.l.status(h.To)
 	if m == nil || s == nil || s.Inc != m.Inc {
@@ -198,7 +205,7 @@ func (d *decision) answered(h *Handoff) {
 	}
 	ready := s.Ready == h.Attempt || mutant(NoAttemptCheck) && s.Ready > 0
 	switch {
-	case ready && holdsAll(s.Held, d.l.Record.Materials):
+	case ready && (holdsAll(s.Held, d.l.Record.Materials) || d.l.Record.external() && holdsPermanent(s.Held, &d.l.Record)):
 		d.relinquish()
 	case s.Refused == h.Attempt:
 		d.abortHandoff(refusalReason(s))

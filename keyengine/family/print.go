@@ -30,6 +30,10 @@ func Describe(e Event) string {
 		return fmt.Sprintf("%s %v", name, e.State)
 	case MaterialImported:
 		return name + shorts(e.Materials)
+	case MaterialPlaced:
+		return name + shorts([]MaterialID{e.Import.ID})
+	case MaterialErased:
+		return name + shorts(e.Materials)
 	case Frozen:
 		return fmt.Sprintf("%s for attempt %d", name, e.Attempt)
 	case HandoffRefused:

@@ -63,8 +63,12 @@ func (d *decision) news(c *ReceiveRecord) []Certificate {
 
 // acceptLiving accepts a record that knows this member as it is.
 func (d *decision) acceptLiving(c *ReceiveRecord) {
+	whole := holdsPermanent(d.l.Held, &d.l.Record)
 	d.acceptEvent(c)
 	d.importMaterials(c.Carried)
+	if d.l.Record.external() {
+		d.followImports(whole)
+	}
 	r := &d.l.Record
 	switch {
 	case r.Primary == d.here.Region:
@@ -98,6 +102,9 @@ func (d *decision) consider(attempt uint32) {
 // join is R2, also for a member that was fenced and is asked for anew: it begins again, with what
 // secrets it has.
 func (d *decision) join(c *ReceiveRecord, inc Version) {
+	if d.l.Record.external() && len(d.l.Held) > 0 { // a new life begins without material
+		d.emit(MaterialErased{Materials: d.l.Held})
+	}
 	switch {
 	case c.Refuse == "":
 		d.emit(ReplicaCreated{Record: c.Record, Signature: c.Signature, Certificates: d.news(c), Inc: inc})
@@ -116,14 +123,17 @@ func (d *decision) orphan(c *ReceiveRecord, inc Version, reason string) {
 }
 
 // release erases an orphan's secrets once the family lists them all: a primary lists a material
-// only when it holds it.
+// only when it holds it. Imported ones go at once: callers have them.
 func (d *decision) release() {
-	if d.l.Orphan && (listsAll(d.l.Record.Materials, d.l.Held) || mutant(NoSalvage)) {
+	if d.l.Orphan && (d.l.Record.external() || listsAll(d.l.Record.Materials, d.l.Held) || mutant(NoSalvage)) {
 		d.emit(OrphanReleased{})
 	}
 }
 
 func (d *decision) importMaterials(offered []MaterialID) {
+	if d.l.Record.external() { // such secrets come by callers' hands alone
+		return
+	}
 	if fresh := importable(offered, d.l.Held, d.l.Record.Materials); len(fresh) > 0 {
 		d.emit(MaterialImported{Materials: fresh})
 	}
@@ -142,7 +152,7 @@ func (d *decision) finishCreate(offered []MaterialID) {
 	state := d.l.State
 	if state == Creating {
 		state = Enabled
-		if d.l.Record.Origin == "EXTERNAL" {
+		if d.l.Record.external() {
 			state = PendingImport
 		}
 	}
@@ -176,6 +186,9 @@ func (d *decision) receiveStatus(c *ReceiveStatus) {
 // salvage takes materials into the family that only the sender knew: it followed a primary that an
 // operator declared lost, or was that primary. They decrypt; they never become current.
 func (d *decision) salvage(s *Status, carried []MaterialID) {
+	if d.l.Record.external() {
+		return
+	}
 	var fresh []MaterialID
 	for _, id := range s.Held {
 		if has(carried, id) && !lists(d.l.Record.Materials, id) {

@@ -215,4 +215,5 @@ type Local struct {
 	HandoffAt    int64         `cbor:"16,keyasint,omitempty"` // when this Region, as primary, began the hand-off
 	Certificates []Certificate `cbor:"17,keyasint,omitempty"` // sorted by generation and epoch
 	Halted       string        `cbor:"18,keyasint,omitempty"` // rule R14: the broken promise that stopped this member; cryptography goes on
+	Imports      []Import      `cbor:"19,keyasint,omitempty"` // origin EXTERNAL: what is known of the materials imported here, sorted by ID
 }

@@ -25,6 +25,12 @@ const (
 	StateOrphan                         // fenced out
 	StateHalted                         // halted by an alarm: see Local.Halted
 	AlreadyPrimary                      // ForcePromote of the primary
+	NotImportable                       // the key's material is not imported
+	MaterialKnown                       // ImportMaterial of new material that the family lists
+	MaterialUnknown                     // the family does not list the material
+	MaterialPending                     // new material while another waits for a rotation
+	NothingToRotate                     // Rotate of origin EXTERNAL without a pending material
+	NotEverywhere                       // … that a member does not hold
 )
 
 // Refusal is the error of a caller's command.
@@ -52,6 +58,12 @@ var causeTexts = [...]string{
 	StateOrphan:        "the key was fenced out of its family",
 	StateHalted:        "the key was halted by an alarm",
 	AlreadyPrimary:     "the key is the primary",
+	NotImportable:      "the key's material is not imported",
+	MaterialKnown:      "the material is associated with the key already",
+	MaterialUnknown:    "the material is not associated with the key",
+	MaterialPending:    "another material waits for a rotation",
+	NothingToRotate:    "no material waits for a rotation",
+	NotEverywhere:      "a member lacks the material that waits",
 }
 
 func (c Cause) String() string {

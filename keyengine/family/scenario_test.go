@@ -17,6 +17,8 @@ import (
 //	A create m1                  a key is made in Region A; "single" and "external" may follow
 //	A replicate B                callers: also update-primary B, rotate m2, set-rotation 90, enable,
 //	                             disable, schedule-deletion 7, cancel-deletion
+//	A import m1 new              callers bring a material; a number of days to live may follow
+//	A delete-material m1         and take it away
 //	A fence B                    operators: also promote
 //	A finish                     the second entry of a replica's birth
 //	A tick                       A looks at the time
@@ -154,6 +156,10 @@ func (s *stage) command(words []string) Command {
 		return SetRotation{Rotation: Rotation{Enabled: days > 0, PeriodDays: days, NextAt: s.now + int64(days)*day}}
 	case "schedule-deletion":
 		return ScheduleDeletion{WindowDays: uint16(s.number(arg))}
+	case "import":
+		return s.importing(arg, words[2:])
+	case "delete-material":
+		return DeleteMaterial{Material: material(arg)}
 	case "fence":
 		return FenceLost{Region: arg}
 	}
@@ -163,6 +169,18 @@ func (s *stage) command(words []string) Command {
 	}[words[0]]
 	if !ok {
 		s.t.Fatalf("unknown act %q", words)
+	}
+	return c
+}
+
+func (s *stage) importing(name string, options []string) Command {
+	c := ImportMaterial{Import: Import{ID: material(name)}}
+	for _, option := range options {
+		if option == "new" {
+			c.New = true
+			continue
+		}
+		c.Import.Expires, c.Import.ValidTo = true, s.now+int64(s.number(option))*day
 	}
 	return c
 }

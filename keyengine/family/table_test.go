@@ -71,6 +71,8 @@ func TestStates(t *testing.T) {
 		{Enable{}, []Cause{done, done, StatePending, StatePending, StatePendingImport, StateCreating, StateUpdating, NotFound, NotFound, StateOrphan, StateHalted}},
 		{Disable{}, []Cause{done, done, StatePending, StatePending, StatePendingImport, StateCreating, StateUpdating, NotFound, NotFound, StateOrphan, StateHalted}},
 		{ScheduleDeletion{7}, []Cause{done, done, StatePending, StatePending, done, done, StateUpdating, NotFound, NotFound, StateOrphan, StateHalted}},
+		{ImportMaterial{Import: Import{ID: material("m1")}}, []Cause{NotImportable, NotImportable, StatePending, StatePending, NotImportable, StateCreating, NotImportable, NotFound, NotFound, StateOrphan, StateHalted}},
+		{DeleteMaterial{}, []Cause{NotImportable, NotImportable, NotImportable, NotImportable, NotImportable, StateCreating, StateUpdating, NotFound, NotFound, StateOrphan, StateHalted}},
 		{CancelDeletion{}, []Cause{NotPendingDeletion, NotPendingDeletion, done, done, NotPendingDeletion, NotPendingDeletion, NotPendingDeletion, NotFound, NotFound, StateOrphan, StateHalted}},
 	} {
 		for i, state := range states {
@@ -138,6 +140,7 @@ func TestEventsAreNumbered(t *testing.T) {
 		"Frozen", "Thawed", "HandoffRefused", "KeyEnabled", "KeyDisabled",
 		"DeletionScheduled", "ReplicaDeletionAwaited", "DeletionCancelled", "KeyDeleted",
 		"Orphaned", "OrphanReleased", "StatusAdvanced", "AlarmRaised",
+		"MaterialAdded", "MaterialRemoved", "MaterialPlaced", "MaterialErased", "ImportAwaited",
 	}
 	var got []string
 	for _, e := range Events() {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"meridian/keyengine"
 )
 
 // Limits of a forwarded call.
@@ -24,6 +26,7 @@ const (
 	pathPosition = "/internal/position"
 	pathClock    = "/internal/clock"
 	pathStanding = "/internal/standing"
+	pathUses     = "/internal/uses"
 )
 
 // Call is a caller's request as it was received.
@@ -103,6 +106,22 @@ func (c *Client) Clock(ctx context.Context, addr string) (int64, error) {
 // Standing asks the node at addr how it takes part in the log.
 func (c *Client) Standing(ctx context.Context, addr string) (Standing, error) {
 	return get[Standing](ctx, c, addr, pathStanding)
+}
+
+// ReportUses tells the node at addr, which must lead, about uses of keys: at most keyengine.MaxUses.
+func (c *Client) ReportUses(ctx context.Context, addr string, uses []keyengine.Use) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+pathUses, bytes.NewReader(writeUses(uses)))
+	if err != nil {
+		return fmt.Errorf("report uses: %w", err)
+	}
+	answer, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	if answer.Status != http.StatusNoContent {
+		return fmt.Errorf("report uses: %s", bytes.TrimSpace(answer.Body))
+	}
+	return nil
 }
 
 func get[T any](ctx context.Context, c *Client, addr, path string) (v T, err error) {

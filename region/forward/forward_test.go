@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"meridian/keyengine"
 )
 
 func listen(t *testing.T, self Hello) *Port {
@@ -23,7 +25,10 @@ func listen(t *testing.T, self Hello) *Port {
 	return p
 }
 
-type peer struct{ leads bool }
+type peer struct {
+	leads bool
+	uses  chan keyengine.Use
+}
 
 func (p peer) Position(context.Context) (Position, error) {
 	if !p.leads {
@@ -33,6 +38,16 @@ func (p peer) Position(context.Context) (Position, error) {
 }
 func (p peer) WallClock() int64   { return 1234 }
 func (p peer) Standing() Standing { return Standing{ID: "n1", Last: 99, Joining: true} }
+
+func (p peer) RecordUses(_ context.Context, uses []keyengine.Use) error {
+	if !p.leads {
+		return errors.New("not the leader")
+	}
+	for _, u := range uses {
+		p.uses <- u
+	}
+	return nil
+}
 
 func serve(t *testing.T, p *Port, h http.Handler) {
 	t.Helper()

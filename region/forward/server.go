@@ -3,7 +3,10 @@ package forward
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
+
+	"meridian/keyengine"
 )
 
 // Peer is what other nodes may ask of a node.
@@ -14,6 +17,9 @@ type Peer interface {
 	WallClock() int64
 	// Standing returns how this node takes part in the log.
 	Standing() Standing
+	// RecordUses records uses of keys that another node has seen, if this node leads; an error
+	// otherwise.
+	RecordUses(ctx context.Context, uses []keyengine.Use) error
 }
 
 // Handler serves the calls that arrive at a Port: forwarded requests by calls, questions by peer.
@@ -33,6 +39,22 @@ func Handler(calls http.Handler, peer Peer) http.Handler {
 	})
 	mux.HandleFunc("GET "+pathStanding, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, peer.Standing())
+	})
+	mux.HandleFunc("POST "+pathUses, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxUsesBytes))
+		var uses []keyengine.Use
+		if err == nil {
+			uses, err = readUses(body)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := peer.RecordUses(r.Context(), uses); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
 }

@@ -31,6 +31,8 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("GET /v1/lag", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.lag()) })
 	mux.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.clock()) })
 	mux.HandleFunc("POST /v1/clock", n.advanceClock)
+	mux.HandleFunc("POST /v1/seed", n.seedKey)
+	mux.HandleFunc("POST /v1/call", n.callAsRoot)
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)

@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"meridian/cluster/fault"
 	"meridian/cluster/layout"
 	"meridian/eventlog/raftlog"
+	"meridian/keyengine/attestation"
 	"meridian/keyengine/keyring"
 	"meridian/region"
 )
@@ -32,6 +34,7 @@ type Config struct {
 	Token    string       // that admin requests carry
 
 	Ring        *keyring.Ring
+	Attestation *attestation.Roots // what attested callers lead to; nil: there are none
 	Faults      *fault.Layer
 	Wall        func() time.Time
 	Random      io.Reader
@@ -70,6 +73,9 @@ func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
 	if c.Ring, err = openRing(&c); err != nil {
 		return c, fmt.Errorf("open the key ring of %s: %w; %s", name, err, c.cure())
 	}
+	if c.Attestation, err = loadRoots(dir); err != nil {
+		return c, err
+	}
 	if c.Faults, err = loadFaults(dir, &c); err != nil {
 		return c, err
 	}
@@ -93,6 +99,22 @@ func openRing(c *Config) (*keyring.Ring, error) {
 		return nil, fmt.Errorf("%s is the key ring of Region %s of cluster %s", c.Dir.Keystore(), ring.Region(), ring.ClusterID())
 	}
 	return ring, nil
+}
+
+// loadRoots reads the roots of attestation documents, if the cluster has any.
+func loadRoots(dir layout.Dir) (*attestation.Roots, error) {
+	text, err := os.ReadFile(dir.AttestationRoots())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	roots, err := attestation.ParseRoots(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir.AttestationRoots(), err)
+	}
+	return roots, nil
 }
 
 // listen opens the ports, all or none.

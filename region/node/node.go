@@ -217,6 +217,7 @@ func (n *Node) openRegion() error {
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
 		Store: store{n.store}, Log: n.log, Ring: c.Ring, Peers: n.peers,
 		Primitives: primitives, Generator: keys, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
+		Attestation: c.Attestation,
 		NewRelay: func(of replication.Region) region.Relay {
 			return replication.New(replication.Config{
 				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Logger: c.Logger,

@@ -9,7 +9,9 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"meridian/cluster"
@@ -59,16 +61,52 @@ func run(ctx context.Context, role, data, name string) error {
 	return cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), log).Run(ctx)
 }
 
-// FreePort finds a port for a front door with all ports above it free that a cluster of that size needs.
+// Blocks of ports for test clusters, below those that the kernel gives to clients. A cluster's KMS ports lie in one
+// block of a thousand, its internal and NATS ports in the two after it, so blocks come in threes.
+const (
+	firstPort  = 12000
+	portGroups = 5
+	groupPorts = 3000
+	blockPorts = 100
+	blocks     = 10 // of a group
+)
+
+// FreePort finds a port for a front door with all ports above it free that a cluster of that size needs. The block is
+// this process's until it ends: tests of several packages run at a time.
 func FreePort(regions, nodes int) (int, error) {
-	for range 200 {
-		port := 12000 + 10*rand.IntN(1500) // below those that the kernel gives to clients
-		if free(port, regions, nodes) {
+	for _, n := range rand.Perm(portGroups * blocks) {
+		port := firstPort + n/blocks*groupPorts + n%blocks*blockPorts
+		if free(port, regions, nodes) && reserve(port) {
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no room for %d Regions of %d nodes", regions, nodes)
 }
+
+// reserve takes the lock of a block, or has it already; the end of this process gives it back.
+func reserve(port int) bool {
+	locks.Lock()
+	defer locks.Unlock()
+	if locks.held[port] != nil {
+		return true
+	}
+	f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("meridian-test-ports-%d", port)), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return false
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		f.Close()
+		return false
+	}
+	locks.held[port] = f
+	return true
+}
+
+// locks are the blocks that this process holds: a closed file would give its block back.
+var locks = struct {
+	sync.Mutex
+	held map[int]*os.File
+}{held: map[int]*os.File{}}
 
 func free(port, regions, nodes int) bool {
 	ports := []int{port}

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"meridian/cluster/clustertest"
 )
 
 // small is a cluster of two Regions of one node, for a test that moves time.
@@ -18,7 +20,7 @@ func small(t *testing.T) *cluster {
 	t.Helper()
 	data, err := os.MkdirTemp("", "meridian-e2e-data-")
 	ok(t, err)
-	port, err := freePort(2, 1)
+	port, err := clustertest.FreePort(2, 1)
 	ok(t, err)
 	c := &cluster{data: filepath.Join(data, "cluster"), port: port}
 	t.Cleanup(c.purge)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"meridian/cluster/clustertest"
 	"meridian/cluster/layout"
 )
 
@@ -75,7 +76,7 @@ func start() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort(len(regions()), nodes)
+	port, err := clustertest.FreePort(len(regions()), nodes)
 	if err != nil {
 		return nil, err
 	}

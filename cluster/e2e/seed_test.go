@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"meridian/cluster/clustertest"
 	"meridian/cluster/layout"
 	"meridian/keyengine/attestation/attestationtest"
 )
@@ -46,7 +47,7 @@ const seedFile = `keys:
 // seeded starts a small cluster of its own with a seed file and roots of attestation.
 func seeded(t *testing.T, roots []byte) (c *cluster, up []string) {
 	t.Helper()
-	port, err := freePort(2, 1)
+	port, err := clustertest.FreePort(2, 1)
 	ok(t, err)
 	folder := t.TempDir()
 	keys, pem := filepath.Join(folder, "keys.yaml"), filepath.Join(folder, "roots.pem")

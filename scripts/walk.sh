@@ -26,7 +26,8 @@ export AWS_PAGER="" AWS_DEFAULT_OUTPUT=json
 
 east=us-east-1
 west=eu-west-1
-meridian=${MERIDIAN:-$(cd "$(dirname "$0")" && pwd)/cluster.sh}
+# The cluster's folder is where scripts/cluster.sh was called from, and the walk goes elsewhere.
+meridian=${MERIDIAN:-"$(cd "$(dirname "$0")" && pwd)/cluster.sh --data $PWD/.meridian"}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"

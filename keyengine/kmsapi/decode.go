@@ -163,14 +163,28 @@ func readMap(r *reader) map[string]string {
 		return nil
 	}
 	values := map[string]string{}
-	if !r.object(func(r *reader, name string) {
-		s, ok := r.text()
-		if !ok {
-			r.wrongType("a string")
-		}
-		values[name] = s
-	}) {
+	if !r.object(func(r *reader, name string) { values[name] = r.scalar() }) {
 		r.wrongType("a map")
 	}
 	return values
+}
+
+// scalar reads a value of a map of strings. The service takes numbers and booleans for their text.
+func (r *reader) scalar() string {
+	switch r.peek() {
+	case 't', 'f':
+		for _, word := range []string{"true", "false"} {
+			if r.literal(word) {
+				return word
+			}
+		}
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		number, _ := r.number()
+		return number
+	}
+	s, ok := r.text()
+	if !ok {
+		r.wrongType("a string")
+	}
+	return s
 }

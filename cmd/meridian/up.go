@@ -62,14 +62,18 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 	return cmd
 }
 
-// upDetached leaves the cluster to a supervisor of its own.
+// upDetached leaves the cluster to a supervisor of its own. Where that fails it stays too, to be looked at.
 func (a *app) upDetached(ctx context.Context, c *cluster.Cluster, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := c.Detach(ctx); err != nil {
-		return err
+	err := c.Detach(ctx)
+	if err == nil {
+		err = c.AwaitReady(ctx)
 	}
-	if err := c.AwaitReady(ctx); err != nil {
+	if err != nil {
+		if n := c.Living(); n > 0 {
+			a.note("%d process(es) of the cluster still run; `meridian down` ends them", n)
+		}
 		return err
 	}
 	return a.endpoints(c)

@@ -348,7 +348,7 @@ func TestHostileRequestsAreBounded(t *testing.T) {
 	r := d.signed(t, "us-east-1", "Encrypt")
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", maxBody+1))), maxBody+1
 	resp, body := send(t, r)
-	isFault(t, resp, body, 413, "ValidationException", "longer")
+	isFault(t, resp, body, 413, "RequestEntityTooLargeException", "The request body must be no longer than 1048576 bytes.")
 	if n := d.nodes["us-east-1/1"].calls.Load() + d.nodes["us-east-1/2"].calls.Load(); n != 0 {
 		t.Errorf("%d nodes got it", n)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,11 @@ healed or for as long as --for says; the same command again replaces it.`,
 		Args:              exactly(2),
 		ValidArgsFunction: a.targets(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, needed := range []string{"latency", "p"} {
+				if f := cmd.Flags().Lookup(needed); f != nil && !f.Changed {
+					return fmt.Errorf("%w: --%s is needed: %s", cluster.ErrUsage, needed, strings.TrimSuffix(f.Usage, " (needed)"))
+				}
+			}
 			c, err := a.open()
 			if err != nil {
 				return err

@@ -175,8 +175,9 @@ func (a *app) events() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := []control.Event{}
+			all, seen := []control.Event{}, false
 			err = c.Events(cmd.Context(), regions, q, func(e control.Event) error {
+				seen = true
 				switch {
 				case a.json && q.Follow:
 					return a.printLine(e)
@@ -189,6 +190,9 @@ func (a *app) events() *cobra.Command {
 			})
 			if err == nil && a.json && !q.Follow {
 				err = a.printJSON(all)
+			}
+			if err == nil && !seen && q.Key != "" {
+				a.note("no event is about key %s", q.Key)
 			}
 			return err
 		},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
+	"meridian/cluster/layout"
 	"meridian/region"
 )
 
@@ -33,10 +34,8 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 			if _, err := region.ParseConsistency(o.Consistency); err != nil {
 				return fmt.Errorf("%w: %w", cluster.ErrUsage, err)
 			}
-			for flag, zero := range map[string]bool{"port": o.Port == 0, "nodes": o.Nodes == 0, "regions": len(o.Regions) == 0} {
-				if zero && cmd.Flags().Changed(flag) {
-					return fmt.Errorf("%w: --%s is empty", cluster.ErrUsage, flag)
-				}
+			if err := noZeros(cmd, o); err != nil {
+				return err
 			}
 			p, err := cluster.ThisProgram()
 			if err != nil {
@@ -60,6 +59,24 @@ further Regions while the cluster is down; what else was chosen at first stays.`
 	f.BoolVar(&detach, "detach", false, "leave a supervisor behind and return when all is ready")
 	f.DurationVar(&timeout, "timeout", time.Minute, "how long to wait until all is ready")
 	return cmd
+}
+
+// noZeros refuses what was asked for and is nothing: a zero in the options stands for the default.
+func noZeros(cmd *cobra.Command, o cluster.Options) error {
+	for _, f := range []struct {
+		name string
+		zero bool
+		says string
+	}{
+		{"regions", len(o.Regions) == 0, "names no Region"},
+		{"nodes", o.Nodes == 0, fmt.Sprintf("0 is not between 1 and %d", layout.MaxNodes)},
+		{"port", o.Port == 0, fmt.Sprintf("0 is no port: leave it out for %d", cluster.DefaultPort)},
+	} {
+		if f.zero && cmd.Flags().Changed(f.name) {
+			return fmt.Errorf("%w: --%s %s", cluster.ErrUsage, f.name, f.says)
+		}
+	}
+	return nil
 }
 
 // upDetached leaves the cluster to a supervisor of its own. Where that fails it stays too, to be looked at.

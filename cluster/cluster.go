@@ -104,13 +104,17 @@ func (c *Cluster) running() []string {
 }
 
 // alive says whether any process of the cluster lives.
-func (c *Cluster) alive() bool {
+func (c *Cluster) alive() bool { return c.Living() > 0 }
+
+// Living counts the processes of the cluster that live, the supervisor and the front door among them.
+func (c *Cluster) Living() int {
+	n := 0
 	for _, r := range c.roles() {
 		if _, ok := r.find(); ok {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // roles returns all roles, the supervisor first.

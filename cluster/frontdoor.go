@@ -16,11 +16,12 @@ import (
 
 	"meridian/cluster/layout"
 	"meridian/keyengine/kmsapi"
+	"meridian/region/awsjson"
 )
 
 // Limits of the front door.
 const (
-	maxBody    = 1 << 20 // of a request, in bytes
+	maxBody    = awsjson.DefaultMaxBody
 	maxAnswer  = 4 << 20 // of an answer, in bytes
 	maxHeaders = 64 << 10
 )
@@ -178,10 +179,7 @@ func (f *FrontDoor) call(w http.ResponseWriter, r *http.Request, region string) 
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
-		refuse(w, &kmsapi.Fault{
-			Code: kmsapi.ValidationException, Status: http.StatusRequestEntityTooLarge,
-			Message: fmt.Sprintf("The request is longer than %d bytes.", maxBody),
-		})
+		refuse(w, awsjson.TooLarge(maxBody)) // as a node would
 		return
 	case err != nil:
 		return // the caller left

@@ -173,10 +173,41 @@ func TestFrontDoorRoutes(t *testing.T) {
 	}
 	resp, body := send(t, d.signed(t, "mars-1", "ListKeys"))
 	isFault(t, resp, body, 400, "InvalidSignatureException", "us-east-1, eu-west-1")
-	r := d.signed(t, "", "ListKeys")
-	r.Header.Set("Authorization", "Bearer x")
-	resp, body = send(t, r)
-	isFault(t, resp, body, 400, "MissingAuthenticationTokenException", "names no Region")
+}
+
+// What is wrong with a signature, a node says, in the words that it has for it on any port.
+func TestAMalformedSignatureIsForANodeToRefuse(t *testing.T) {
+	for _, tc := range []struct{ name, header, query, host string }{
+		{"another scheme", "Bearer x", "", ""},
+		{"no parameters", "AWS4-HMAC-SHA256", "", ""},
+		{"no credential", "AWS4-HMAC-SHA256 SignedHeaders=host, Signature=00", "", ""},
+		{"a short credential", "AWS4-HMAC-SHA256 Credential=test/20260101, SignedHeaders=host, Signature=00", "", ""},
+		{"a presigned URL without credential", "", "X-Amz-Signature=00", ""},
+		{"a host of nowhere", "Bearer x", "", "kms.mars-1.localhost"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newDoor(t, "")
+			d.nodes["us-east-1/1"].ready.Store(false)
+			d.await(t, "us-east-1", 1)
+			r := d.signed(t, "", "ListKeys")
+			r.Header.Set("Authorization", tc.header)
+			r.URL.RawQuery, r.Host = tc.query, tc.host
+			if resp, body := send(t, r); resp.StatusCode != http.StatusTeapot || !strings.HasPrefix(body, "us-east-1/2:") {
+				t.Errorf("%d %q, want the answer of the first Region's node that is ready", resp.StatusCode, body)
+			}
+		})
+	}
+	d := newDoor(t, "")
+	for _, host := range []string{"", "kms.mars-1.localhost"} {
+		r := d.signed(t, "", "ListKeys")
+		r.Header.Del("Authorization")
+		r.Host = host
+		resp, body := send(t, r)
+		isFault(t, resp, body, 400, "MissingAuthenticationTokenException", "Missing Authentication Token")
+		if !strings.Contains(body, `"Missing Authentication Token"`) {
+			t.Errorf("it says more: %s", body)
+		}
+	}
 }
 
 func TestRegionPortTakesEverything(t *testing.T) {
@@ -317,7 +348,7 @@ func TestHostileRequestsAreBounded(t *testing.T) {
 	r := d.signed(t, "us-east-1", "Encrypt")
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", maxBody+1))), maxBody+1
 	resp, body := send(t, r)
-	isFault(t, resp, body, 413, "ValidationException", "longer")
+	isFault(t, resp, body, 413, "RequestEntityTooLargeException", "The request body must be no longer than 1048576 bytes.")
 	if n := d.nodes["us-east-1/1"].calls.Load() + d.nodes["us-east-1/2"].calls.Load(); n != 0 {
 		t.Errorf("%d nodes got it", n)
 	}

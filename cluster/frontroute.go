@@ -9,17 +9,19 @@ import (
 )
 
 // route finds the Region of a call: that of the port; else the one that the caller signed for; else the one in the
-// host name.
+// host name. A signature that names none is wrong in a way that any node can tell.
 func (f *FrontDoor) route(r *http.Request, region string) (*pool, *kmsapi.Fault) {
 	if region == "" {
 		region = scopeRegion(r)
 	}
-	if region == "" {
-		region = hostRegion(r.Host)
+	if host := hostRegion(r.Host); region == "" && f.regions[host] != nil {
+		region = host
+	}
+	if region == "" && !claimsSignature(r) {
+		return nil, kmsapi.Errorf(kmsapi.MissingAuthenticationTokenException, "Missing Authentication Token")
 	}
 	if region == "" {
-		return nil, kmsapi.Errorf(kmsapi.MissingAuthenticationTokenException,
-			"Missing Authentication Token: the request names no Region, neither by its signature nor by its host; this cluster serves %s.", f.served())
+		region = f.file.Regions[0].Name
 	}
 	p, ok := f.regions[region]
 	if !ok {
@@ -49,6 +51,11 @@ func scopeRegion(r *http.Request) string {
 		return ""
 	}
 	return parts[len(parts)-3] // from the end: an access key id is the caller's own invention
+}
+
+// claimsSignature says whether there is anything that is meant as a signature.
+func claimsSignature(r *http.Request) bool {
+	return strings.Join(r.Header.Values("Authorization"), "") != "" || strings.Contains(r.URL.RawQuery, "X-Amz-Signature=")
 }
 
 // hostRegion is the Region in a host kms.<region>.<anything>.

@@ -27,16 +27,8 @@ const (
 
 // Resolve returns the nodes that a target names: "us-east-1/2", "us-east-1/leader", "us-east-1" (all).
 func (c *Cluster) Resolve(ctx context.Context, target string) ([]string, error) {
-	if region, ok := strings.CutSuffix(target, "/leader"); ok {
-		if r, ok := c.File.Region(region); ok {
-			leader := c.leader(ctx, r)
-			if leader == "" {
-				return nil, fmt.Errorf("%s has no leader now", region)
-			}
-			return []string{leader}, nil
-		}
-	}
-	if err := c.checkPlace(target); err != nil {
+	target, err := c.Place(ctx, target)
+	if err != nil {
 		return nil, err
 	}
 	r, ok := c.File.Region(target)
@@ -48,6 +40,20 @@ func (c *Cluster) Resolve(ctx context.Context, target string) ([]string, error) 
 		names = append(names, n.Name)
 	}
 	return names, nil
+}
+
+// Place finds the Region or the node that a name means: us-east-1/leader is the node that leads now.
+func (c *Cluster) Place(ctx context.Context, name string) (string, error) {
+	if region, ok := strings.CutSuffix(name, "/leader"); ok {
+		if r, ok := c.File.Region(region); ok {
+			leader := c.leader(ctx, r)
+			if leader == "" {
+				return "", fmt.Errorf("%s has no leader now", region)
+			}
+			return leader, nil
+		}
+	}
+	return name, c.checkPlace(name)
 }
 
 // leader asks the nodes of a Region who leads and believes the one with the greatest term.

@@ -27,7 +27,7 @@ type Status struct {
 	ClockOffsetSeconds int64          `json:"clockOffsetSeconds"`
 	Endpoint           string         `json:"endpoint"` // of the front door
 	FrontPID           int            `json:"frontPid,omitempty"`
-	SupervisorPID      int            `json:"supervisorPid,omitempty"`
+	SupervisorPID      int            `json:"supervisorPid"` // 0: none lives
 	Regions            []RegionStatus `json:"regions"`
 	Faults             []fault.Rule   `json:"faults"`
 }

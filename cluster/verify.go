@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,6 +96,9 @@ func (c *Cluster) verifyNode(ctx context.Context, name string) (NodeVerification
 // checkpoint has a node copy its state. Only a path in the node's own folder is believed: it is removed afterwards.
 func (c *Cluster) checkpoint(ctx context.Context, name string) (string, error) {
 	client, err := control.Connect(c.Dir.Node(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("it is still starting: try again when it answers")
+	}
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,8 @@ stale() {
 
 if stale; then
     echo "building bin/meridian" >&2
-    (cd "$here" && CGO_ENABLED=0 go build -o bin/meridian ./cmd/meridian) || exit 1
+    version=$(git -C "$here" describe --tags --always --dirty 2>/dev/null || echo unknown)
+    (cd "$here" && CGO_ENABLED=0 go build -ldflags "-X main.version=$version" -o bin/meridian ./cmd/meridian) || exit 1
     touch "$program" # go leaves an unchanged program's time as it was
 fi
 exec "$program" "$@"

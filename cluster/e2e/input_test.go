@@ -76,8 +76,7 @@ func TestBadInput(t *testing.T) {
 		{"not in the enum", call{target: "TrentService.CreateKey", body: `{"KeySpec":"AES_999"}`}, 400, "ValidationException", "keySpec"},
 		{"required but missing", call{target: "TrentService.DescribeKey", body: `{}`}, 400, "ValidationException", "keyId"},
 		{"no signature", call{target: list, body: "{}", unsigned: true}, 400, "MissingAuthenticationTokenException", ""},
-		{"half a signature", call{address: c.endpoint(east), target: list, body: "{}", change: setHeader("Authorization", half)}, 400, "IncompleteSignatureException", ""},
-		{"half a signature at the front door", call{address: c.door(), target: list, body: "{}", change: setHeader("Authorization", half)}, 400, "", east},
+		{"half a signature", call{target: list, body: "{}", change: setHeader("Authorization", half)}, 400, "IncompleteSignatureException", ""},
 		{"wrong secret", call{target: list, body: "{}", secret: "tset"}, 400, "InvalidSignatureException", ""},
 		{"changed after signing", call{target: list, body: "{}", change: setHeader("X-Amz-Target", "TrentService.CreateKey")}, 400, "InvalidSignatureException", ""},
 		{"signed for another service", call{target: list, body: "{}", service: "sqs"}, 400, "InvalidSignatureException", "kms"},
@@ -85,7 +84,7 @@ func TestBadInput(t *testing.T) {
 		{"signed in an hour", call{target: list, body: "{}", at: time.Now().Add(time.Hour)}, 400, "InvalidSignatureException", "not yet current"},
 		{"unknown Region", call{address: c.door(), target: list, body: "{}", region: "mars-north-1"}, 400, "", east},
 		{"another Region's endpoint", call{address: c.endpoint(west), target: list, body: "{}"}, 400, "InvalidSignatureException", ""},
-		{"a body without end", call{target: list, body: `{"Marker":"` + strings.Repeat("x", 2<<20) + `"}`}, 413, "", ""},
+		{"a body without end", call{target: list, body: `{"Marker":"` + strings.Repeat("x", 2<<20) + `"}`}, 413, "RequestEntityTooLargeException", "1048576"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			addresses := []string{c.door(), c.endpoint(east), c.node(east, 2)}

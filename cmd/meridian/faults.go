@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,17 +21,24 @@ func (a *app) addFault(kind fault.Kind, short, long, example string, more func(*
 		Short: short,
 		Long: long + `
 
-A and B are Regions (us-east-1) or nodes (us-east-1/2). The fault is in force when the command returns, until it is
+A and B are Regions (us-east-1), nodes (us-east-1/2) or the node that leads when this is asked (us-east-1/leader). The fault is in force when the command returns, until it is
 healed or for as long as --for says; the same command again replaces it.`,
 		Example:           example,
 		Args:              exactly(2),
-		ValidArgsFunction: a.targets(false),
+		ValidArgsFunction: a.targets(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, needed := range []string{"latency", "p"} {
+				if f := cmd.Flags().Lookup(needed); f != nil && !f.Changed {
+					return fmt.Errorf("%w: --%s is needed: %s", cluster.ErrUsage, needed, strings.TrimSuffix(f.Usage, " (needed)"))
+				}
+			}
 			c, err := a.open()
 			if err != nil {
 				return err
 			}
-			r.A, r.B = args[0], args[1]
+			if r.A, r.B, err = pair(cmd.Context(), c, args); err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("for") {
 				if lasting <= 0 {
 					return fmt.Errorf("%w: --for %v is no time", cluster.ErrUsage, lasting)
@@ -47,6 +56,15 @@ healed or for as long as --for says; the same command again replaces it.`,
 	cmd.Flags().DurationVar(&lasting, "for", 0, "end by itself after this time")
 	more(cmd, &r)
 	return cmd
+}
+
+// pair finds the two places that are named, one error after the other: both may be the same.
+func pair(ctx context.Context, c *cluster.Cluster, args []string) (x, y string, err error) {
+	if x, err = c.Place(ctx, args[0]); err != nil {
+		return "", "", err
+	}
+	y, err = c.Place(ctx, args[1])
+	return x, y, err
 }
 
 func (a *app) partition() *cobra.Command {
@@ -98,7 +116,7 @@ func (a *app) heal() *cobra.Command {
 			}
 			return between(0, 2)(cmd, args)
 		},
-		ValidArgsFunction: a.targets(false),
+		ValidArgsFunction: a.targets(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.open()
 			if err != nil {
@@ -106,7 +124,9 @@ func (a *app) heal() *cobra.Command {
 			}
 			x, y := "", ""
 			if len(args) == 2 {
-				x, y = args[0], args[1]
+				if x, y, err = pair(cmd.Context(), c, args); err != nil {
+					return err
+				}
 			}
 			if err := c.Heal(cmd.Context(), x, y); err != nil {
 				return err

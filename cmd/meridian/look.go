@@ -175,8 +175,9 @@ func (a *app) events() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := []control.Event{}
+			all, seen := []control.Event{}, false
 			err = c.Events(cmd.Context(), regions, q, func(e control.Event) error {
+				seen = true
 				switch {
 				case a.json && q.Follow:
 					return a.printLine(e)
@@ -189,6 +190,9 @@ func (a *app) events() *cobra.Command {
 			})
 			if err == nil && a.json && !q.Follow {
 				err = a.printJSON(all)
+			}
+			if err == nil && !seen && q.Key != "" {
+				a.note("no event is about key %s", q.Key)
 			}
 			return err
 		},
@@ -207,7 +211,7 @@ func (a *app) logs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [NODE]",
 		Short: "Show what nodes wrote to their logs",
-		Long:  "Shows what nodes wrote, merged by time: all nodes, or one (us-east-1/2), or those of a Region.",
+		Long:  "Shows what nodes wrote, merged by time: all nodes, or one (us-east-1/2), or those of a Region. With --follow JSON is one object a line.",
 		Example: `  meridian logs us-east-1/2
   meridian logs -f --last 10`,
 		Args:              between(0, 1),
@@ -229,7 +233,18 @@ func (a *app) logs() *cobra.Command {
 				}
 				names = append(names, n...)
 			}
-			return c.Logs(cmd.Context(), names, last, follow, a.printLog)
+			if !a.json || follow {
+				return c.Logs(cmd.Context(), names, last, follow, a.printLog)
+			}
+			all := []logLine{}
+			err = c.Logs(cmd.Context(), names, last, false, func(l cluster.Line) error {
+				all = append(all, logLine{l.Node, l.Text})
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			return a.printJSON(all)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written from now on")
@@ -237,9 +252,15 @@ func (a *app) logs() *cobra.Command {
 	return cmd
 }
 
+// logLine is a line of a log in JSON.
+type logLine struct {
+	Node string `json:"node"`
+	Text string `json:"text"`
+}
+
 func (a *app) printLog(l cluster.Line) error {
 	if a.json {
-		return a.printLine(map[string]string{"node": l.Node, "text": l.Text})
+		return a.printLine(logLine{l.Node, l.Text})
 	}
 	_, err := fmt.Fprintf(a.out, "%-18s %s\n", l.Node, l.Text)
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
+	"meridian/cluster/layout"
 	"meridian/cluster/seed"
 	"meridian/keyengine/attestation"
 	"meridian/keyengine/primitive/builtin"
@@ -44,10 +45,8 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 			if _, err := region.ParseConsistency(o.Consistency); err != nil {
 				return fmt.Errorf("%w: %w", cluster.ErrUsage, err)
 			}
-			for flag, zero := range map[string]bool{"port": o.Port == 0, "nodes": o.Nodes == 0, "regions": len(o.Regions) == 0} {
-				if zero && cmd.Flags().Changed(flag) {
-					return fmt.Errorf("%w: --%s is empty", cluster.ErrUsage, flag)
-				}
+			if err := noZeros(cmd, o); err != nil {
+				return err
 			}
 			var err error
 			if o.AttestationRoots, err = readRoots(roots); err != nil {
@@ -151,14 +150,36 @@ func (a *app) seed(ctx context.Context, c *cluster.Cluster, keys *seed.File) err
 	return nil
 }
 
-// upDetached leaves the cluster to a supervisor of its own.
+// noZeros refuses what was asked for and is nothing: a zero in the options stands for the default.
+func noZeros(cmd *cobra.Command, o cluster.Options) error {
+	for _, f := range []struct {
+		name string
+		zero bool
+		says string
+	}{
+		{"regions", len(o.Regions) == 0, "names no Region"},
+		{"nodes", o.Nodes == 0, fmt.Sprintf("0 is not between 1 and %d", layout.MaxNodes)},
+		{"port", o.Port == 0, fmt.Sprintf("0 is no port: leave it out for %d", cluster.DefaultPort)},
+	} {
+		if f.zero && cmd.Flags().Changed(f.name) {
+			return fmt.Errorf("%w: --%s %s", cluster.ErrUsage, f.name, f.says)
+		}
+	}
+	return nil
+}
+
+// upDetached leaves the cluster to a supervisor of its own. Where that fails it stays too, to be looked at.
 func (a *app) upDetached(ctx context.Context, c *cluster.Cluster, timeout time.Duration, keys *seed.File) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := c.Detach(ctx); err != nil {
-		return err
+	err := c.Detach(ctx)
+	if err == nil {
+		err = c.AwaitReady(ctx)
 	}
-	if err := c.AwaitReady(ctx); err != nil {
+	if err != nil {
+		if n := c.Living(); n > 0 {
+			a.note("%d process(es) of the cluster still run; `meridian down` ends them", n)
+		}
 		return err
 	}
 	if err := a.seed(ctx, c, keys); err != nil {

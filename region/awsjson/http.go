@@ -22,11 +22,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.config.MaxBody))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		h.turnAway(w, &kmsapi.Fault{
-			Code:    requestEntityTooLarge,
-			Message: "The request body must be no longer than " + strconv.FormatInt(h.config.MaxBody, 10) + " bytes.",
-			Status:  http.StatusRequestEntityTooLarge,
-		})
+		h.turnAway(w, TooLarge(h.config.MaxBody))
 		return
 	}
 	if err != nil {
@@ -34,6 +30,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.write(w, h.Handle(r.Context(), Request{Raw: kmsapi.Raw{Host: r.Host, Query: r.URL.RawQuery, Header: r.Header, Body: body}}))
+}
+
+// TooLarge is the fault of a request whose body is longer than the limit in bytes.
+func TooLarge(limit int64) *kmsapi.Fault {
+	return &kmsapi.Fault{
+		Code:    requestEntityTooLarge,
+		Message: "The request body must be no longer than " + strconv.FormatInt(limit, 10) + " bytes.",
+		Status:  http.StatusRequestEntityTooLarge,
+	}
 }
 
 // turnAway answers a request that is not even read.

@@ -35,21 +35,12 @@ func (r *Region) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// keepFresh catches up every second, so that staleness says how long this node has not heard a
-// leader, and not how long nobody has asked.
-func (r *Region) keepFresh(ctx context.Context) {
-	tick := time.NewTicker(freshEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			attempt, cancel := context.WithTimeout(ctx, freshEvery)
-			_ = r.catchUp(attempt) // what it brought is in staleness
-			cancel()
-		}
-	}
+// stayFresh catches up again; done every freshEvery, it lets staleness say how long this node has not
+// heard a leader, and not how long nobody has asked.
+func (r *Region) stayFresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, freshEvery)
+	defer cancel()
+	_ = r.catchUp(ctx) // what it brought is in staleness
 }
 
 // Fresh reports whether this node has heard a leader in the last revokedWithin: longer ago, keys may

@@ -2,7 +2,6 @@ package region
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -65,22 +64,6 @@ func (c *Clock) sample(ctx context.Context, ask func(context.Context) []int64, q
 	}
 	c.Sample(readings)
 	return true
-}
-
-// keep samples the clock every clockEvery until ctx ends.
-func (c *Clock) keep(ctx context.Context, sample func() bool, log *slog.Logger) {
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if !sample() {
-			log.Debug("clock not sampled: too few nodes answered")
-		}
-	}
 }
 
 // AdvanceClock raises the offset of the Region's time to that many ms, at its leader, and returns when

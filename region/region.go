@@ -124,9 +124,9 @@ func New(c Config) *Region {
 	r.wg.Go(func() { r.follow(ctx) })
 	r.wg.Go(func() {
 		r.becomeReady(ctx)
-		r.keepFresh(ctx)
+		every(ctx, freshEvery, func() { r.stayFresh(ctx) })
 	})
-	r.wg.Go(func() { r.keepReporting(ctx) })
+	r.wg.Go(func() { every(ctx, reportEvery, func() { r.reportUses(ctx) }) })
 	return r
 }
 
@@ -205,7 +205,13 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 		for !sample() && ctx.Err() == nil {
 			pause(ctx, leaderPause)
 		}
-		wg.Go(func() { r.clock.keep(ctx, sample, r.Logger) })
+		wg.Go(func() {
+			every(ctx, clockEvery, func() {
+				if !sample() {
+					r.Logger.Debug("clock not sampled: too few nodes answered")
+				}
+			})
+		})
 		p.run(ctx)
 		for ctx.Err() == nil { // the outcome of a record is unknown: let another node, or another term, find out
 			r.stepDown(ctx)
@@ -275,6 +281,20 @@ func (r *Region) Lag() []replication.Lag {
 		return nil
 	}
 	return r.relay.Lag()
+}
+
+// every calls f each d until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f()
+		}
+	}
 }
 
 // pause waits for d or until ctx ends.

@@ -100,20 +100,6 @@ func usedKeys(out any) (keys [2]*string) {
 	return keys
 }
 
-// keepReporting reports uses until ctx ends.
-func (r *Region) keepReporting(ctx context.Context) {
-	tick := time.NewTicker(reportEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			r.reportUses(ctx)
-		}
-	}
-}
-
 // reportUses brings what is noted to the leader; what does not get there is noted again.
 func (r *Region) reportUses(ctx context.Context) {
 	noted := r.useNotes.take()

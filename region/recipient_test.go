@@ -126,14 +126,14 @@ func TestRecipientsThatAreRefused(t *testing.T) {
 		}
 	}
 	good := recipientOf(ca.Document(enclave, now))
-	for _, n := range w.nodes { // judged when the certificates are not valid any more
-		n.Wall = func() time.Time { return now.Add(attestationtest.Validity) }
+	for i := range w.skew { // judged when the certificates are not valid any more
+		w.skew[i].Store(int64(attestationtest.Validity))
 	}
 	if _, _, err := w.call(0, "GenerateRandom", "", random(good)); code(err) != kmsapi.ValidationException || !strings.Contains(fmt.Sprint(err), "expired") {
 		t.Errorf("too late: %v", err)
 	}
-	for _, n := range w.nodes {
-		n.Wall = time.Now
+	for i := range w.skew {
+		w.skew[i].Store(0)
 	}
 	id := w.key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
 	w.refused(kmsapi.DryRunOperationException, "GenerateDataKey", input("KeyId", id, "KeySpec", "AES_256", "DryRun", true, "Recipient", good))

@@ -114,8 +114,8 @@ func (w *world) implements(t *testing.T, op *kmsapi.Operation) bool {
 func emptyInput(op *kmsapi.Operation) kmsapi.Input {
 	in := op.New()
 	members := reflect.ValueOf(in).Elem()
-	for i := range members.NumField() {
-		m := members.Field(i)
+	for _, m := range members.Fields() {
+		m := m
 		if m.Kind() == reflect.Pointer && m.Type().Elem().Kind() != reflect.Struct {
 			m.Set(reflect.New(m.Type().Elem()))
 		}

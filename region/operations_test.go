@@ -115,7 +115,6 @@ func emptyInput(op *kmsapi.Operation) kmsapi.Input {
 	in := op.New()
 	members := reflect.ValueOf(in).Elem()
 	for _, m := range members.Fields() {
-		m := m
 		if m.Kind() == reflect.Pointer && m.Type().Elem().Kind() != reflect.Struct {
 			m.Set(reflect.New(m.Type().Elem()))
 		}

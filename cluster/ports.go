@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
+	"time"
 
 	"meridian/cluster/layout"
 )
@@ -46,16 +48,20 @@ func (c *Cluster) idlePorts() []port {
 	return idle
 }
 
+// portsGrace is how long a taken port may take to become free: the kernel gives a killed process's back only when the
+// last of its threads has ended, a moment after it no longer counts as running.
+const portsGrace = time.Second
+
 // checkPorts says which ports are taken, and how to find out by whom.
 func (c *Cluster) checkPorts(ports []port) error {
+	var held []port
+	poll(portsGrace, func() bool {
+		held = slices.DeleteFunc(slices.Clone(ports), port.free)
+		return len(held) == 0
+	})
 	var taken []string
 	first := ""
-	for _, p := range ports {
-		l, err := net.Listen("tcp", p.addr)
-		if err == nil {
-			l.Close()
-			continue
-		}
+	for _, p := range held {
 		if len(taken) == 0 {
 			_, first, _ = net.SplitHostPort(p.addr)
 		}
@@ -70,4 +76,14 @@ func (c *Cluster) checkPorts(ports []port) error {
 	}
 	return errors.New("taken by another program: " + strings.Join(taken, ", ") + rest +
 		"; nothing was changed. See who with `ss -ltnp 'sport = :" + first + "'` (or `lsof -i :" + first + "`), or choose another --port")
+}
+
+// free says whether nobody listens on the port.
+func (p port) free() bool {
+	l, err := net.Listen("tcp", p.addr)
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
 }

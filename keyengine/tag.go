@@ -41,6 +41,9 @@ func (c UntagResource) decide(d *draft) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(c.Request.TagKeys, reservedTag) {
+		return nil, errReservedTag()
+	}
 	tags := t.key().Tags
 	rest := slices.DeleteFunc(slices.Clone(tags), func(tag family.Tag) bool {
 		return slices.Contains(c.Request.TagKeys, tag.Key)
@@ -95,11 +98,18 @@ func checkTags(given []family.Tag) ([]family.Tag, error) {
 		if i > 0 && tags[i-1].Key == t.Key {
 			return nil, fault(kmsapi.TagException, "Duplicate tag keys")
 		}
-		if strings.HasPrefix(t.Key, "aws:") {
-			return nil, fault(kmsapi.TagException, "Tag keys that begin with aws: are reserved.")
+		if reservedTag(t.Key) {
+			return nil, errReservedTag()
 		}
 	}
 	return tags, nil
+}
+
+// reservedTag reports whether only AWS may set and remove tags of that key.
+func reservedTag(key string) bool { return strings.HasPrefix(key, "aws:") }
+
+func errReservedTag() error {
+	return fault(kmsapi.TagException, "Tag keys that begin with aws: are reserved.")
 }
 
 // mergeTags lays the tags of over on those of under; both are sorted, and so is the result.

@@ -57,6 +57,8 @@ func (r *Region) dataKeyPair(ctx context.Context, call *kmsapi.Call, op, keyID s
 	if dryRun(dry) {
 		return nil, errDryRun
 	}
+	ctx, cancel := context.WithTimeout(ctx, leaderTimeout+slowExtra)
+	defer cancel()
 	material, err := r.generate(ctx, spec.Name)
 	if err != nil {
 		return nil, err

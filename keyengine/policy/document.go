@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"meridian/keyengine/arn"
+	"meridian/keyengine/kmsapi"
 )
 
 func readDocument(v any) (*Document, error) {
@@ -135,6 +137,9 @@ func readPrincipals(m member) ([]Principal, error) {
 			return nil, err
 		}
 		for _, name := range names {
+			if typed.name == "AWS" && strings.HasPrefix(name, "arn:") && strings.Count(name, ":") < 5 {
+				return nil, kmsapi.Errorf(kmsapi.InvalidArnException, "Invalid arn %.64s", name)
+			}
 			if name == "" || typed.name == "AWS" && !validPrincipal(name) {
 				return nil, errors.New("invalid principal in policy")
 			}

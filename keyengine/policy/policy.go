@@ -10,6 +10,8 @@
 package policy
 
 import (
+	"errors"
+
 	"meridian/keyengine/kmsapi"
 )
 
@@ -82,7 +84,11 @@ func Parse(text string) (*Document, error) {
 		return nil, malformed("The policy is not valid JSON: %v.", err)
 	}
 	doc, err := readDocument(root)
-	if err != nil {
+	var fault *kmsapi.Fault
+	switch {
+	case errors.As(err, &fault):
+		return nil, fault
+	case err != nil:
 		return nil, malformed("%v.", err)
 	}
 	return doc, nil

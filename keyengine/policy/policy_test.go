@@ -205,3 +205,16 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// What begins like an ARN and is none is told apart from the ARN of something that is no principal.
+func TestMalformedARNOfAPrincipal(t *testing.T) {
+	for name, want := range map[string]string{
+		"arn:":                          kmsapi.InvalidArnException,
+		"arn:aws:iam::111122223333":     kmsapi.InvalidArnException,
+		"arn:aws:iam::111122223333:key": kmsapi.MalformedPolicyDocumentException,
+	} {
+		if _, err := policy.Parse(document(statement(map[string]any{"Principal": map[string]any{"AWS": name}}))); code(err) != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}

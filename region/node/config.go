@@ -38,6 +38,7 @@ type Config struct {
 	Faults      *fault.Layer
 	Wall        func() time.Time
 	Random      io.Reader
+	Generator   region.Generator // makes key material; nil: a bounded pool of RSA keys, all else at once
 	Consistency region.Consistency
 	Timeouts    raftlog.Timeouts  // zero: those of a local cluster
 	Snapshots   raftlog.Snapshots // zero: the usual ones

@@ -211,12 +211,15 @@ func (n *Node) openRegion() error {
 		peers = append(peers, replication.Peer{Region: r.Name, SigningKey: r.SigningKey})
 	}
 	primitives := builtin.Set()
-	keys := newGenerator(primitives, c.Random)
-	n.later(keys.Close)
+	if c.Generator == nil {
+		keys := newGenerator(primitives, c.Random)
+		n.later(keys.Close)
+		c.Generator = keys
+	}
 	n.region = region.New(region.Config{
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
 		Store: store{n.store}, Log: n.log, Ring: c.Ring, Peers: n.peers,
-		Primitives: primitives, Generator: keys, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
+		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
 		Attestation: c.Attestation,
 		NewRelay: func(of replication.Region) region.Relay {
 			return replication.New(replication.Config{

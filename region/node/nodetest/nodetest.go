@@ -29,12 +29,20 @@ type Cluster struct {
 	Dir   layout.Dir
 	File  layout.Cluster
 	Nodes map[string]*node.Node // the running ones, by name
+
+	change func(*node.Config)
 }
 
 // New makes a cluster and starts its nodes. They end with the test.
 func New(t testing.TB, nodes int, regions ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{T: t, Dir: layout.Dir(t.TempDir()), Nodes: map[string]*node.Node{}}
+	return NewWith(t, func(*node.Config) {}, nodes, regions...)
+}
+
+// NewWith is New with nodes whose configuration is changed before each start.
+func NewWith(t testing.TB, change func(*node.Config), nodes int, regions ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{T: t, Dir: layout.Dir(t.TempDir()), Nodes: map[string]*node.Node{}, change: change}
 	c.File = layout.Cluster{Format: layout.Format, ID: uuid.NewString(), Host: "127.0.0.1", Port: 4566}
 	for i, name := range regions {
 		c.File.Regions = append(c.File.Regions, c.region(name, i+1, nodes))
@@ -88,6 +96,7 @@ func (c *Cluster) Start(name string) {
 	c.must(err)
 	config.Timeouts = raftlog.Timeouts{Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond, Lease: 100 * time.Millisecond}
 	config.Fatal = func(err error) { panic(fmt.Sprintf("node %s: %v", name, err)) }
+	c.change(&config)
 	n, err := node.Start(config)
 	c.must(err)
 	c.Nodes[name] = n

@@ -1,11 +1,6 @@
 package seed
 
 import (
-	"bytes"
-	"cmp"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -14,6 +9,7 @@ import (
 	"meridian/keyengine/arn"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
+	"meridian/keyengine/strictyaml"
 )
 
 // Bounds of a file.
@@ -23,7 +19,6 @@ const (
 	maxAliases  = 50
 	maxReplicas = 20
 	maxTags     = 50
-	maxFaults   = 20 // that one error names
 )
 
 // DefaultAccount is the account of keys that name none.
@@ -61,34 +56,16 @@ type Replica struct {
 	Aliases   []string
 }
 
-// fault is what is wrong in a line.
-type fault struct {
-	line int
-	text string
-}
-
 // Parse reads a file. The primitives judge the material that is in it.
 func Parse(text []byte, primitives primitive.Set) (*File, error) {
-	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("%d bytes, at most %d", len(text), MaxBytes)
-	}
-	var root yaml.Node
-	documents := yaml.NewDecoder(bytes.NewReader(text))
-	err := documents.Decode(&root)
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("line 1: the file is empty")
-	}
-	if err != nil {
-		return nil, err // of the form «yaml: line 3: …»
-	}
 	r := &reader{primitives: primitives, file: new(File), seen: map[string]int{}}
-	var second yaml.Node
-	if err := documents.Decode(&second); !errors.Is(err, io.EOF) {
-		r.fail(&second, "the file holds more than one document")
+	root, err := r.Open(text, MaxBytes)
+	if err != nil {
+		return nil, err
 	}
-	r.document(root.Content[0])
+	r.document(root)
 	r.check()
-	return r.file, r.err()
+	return r.file, r.Err()
 }
 
 // Place settles in which Region of a cluster each key is, and finds what the cluster cannot have.
@@ -100,56 +77,36 @@ func (f *File) Place(regions []string) error {
 			k.Region = regions[0]
 		}
 		if !slices.Contains(regions, k.Region) {
-			r.failAt(k.Line, "the cluster has no Region %q", k.Region)
+			r.FailAt(k.Line, "the cluster has no Region %q", k.Region)
 			continue
 		}
 		place := keyengine.Place{Partition: arn.PartitionOf(k.Region), Region: k.Region}
 		if _, err := keyengine.NewKeySpec(place, k.Create); err != nil {
-			r.failAt(k.Line, "%v", err)
+			r.FailAt(k.Line, "%v", err)
 		}
 		for _, replica := range k.Replicas {
 			if !slices.Contains(regions, replica.Region) {
-				r.failAt(replica.Line, "the cluster has no Region %q", replica.Region)
+				r.FailAt(replica.Line, "the cluster has no Region %q", replica.Region)
 			}
 			if replica.Region == k.Region {
-				r.failAt(replica.Line, "the key's primary is in %s", k.Region)
+				r.FailAt(replica.Line, "the key's primary is in %s", k.Region)
 			}
 		}
 	}
-	return r.err()
+	return r.Err()
 }
 
 // reader collects what is in a file and what is wrong with it.
 type reader struct {
+	strictyaml.Reader
 	primitives primitive.Set
 	file       *File
 	seen       map[string]int // line of each account's key
-	faults     []fault
-}
-
-func (r *reader) fail(n *yaml.Node, format string, args ...any) { r.failAt(n.Line, format, args...) }
-
-func (r *reader) failAt(line int, format string, args ...any) {
-	r.faults = append(r.faults, fault{line, fmt.Sprintf(format, args...)})
-}
-
-// err is all that is wrong, in the order of the lines.
-func (r *reader) err() error {
-	slices.SortStableFunc(r.faults, func(a, b fault) int { return cmp.Compare(a.line, b.line) })
-	var errs []error
-	for i, f := range r.faults {
-		if i == maxFaults {
-			errs = append(errs, fmt.Errorf("and %d more", len(r.faults)-i))
-			break
-		}
-		errs = append(errs, fmt.Errorf("line %d: %s", f.line, f.text))
-	}
-	return errors.Join(errs...)
 }
 
 // document tells the forms apart.
 func (r *reader) document(n *yaml.Node) {
-	n = resolve(n)
+	n = strictyaml.Resolve(n)
 	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if name := n.Content[i].Value; name == "Keys" || name == "Aliases" {
@@ -158,5 +115,5 @@ func (r *reader) document(n *yaml.Node) {
 			}
 		}
 	}
-	r.fields(n, "the file", members{"keys": func(n *yaml.Node) { r.list(n, "keys", maxKeys, r.key) }})
+	r.Fields(n, "the file", strictyaml.Members{"keys": func(n *yaml.Node) { r.List(n, "keys", maxKeys, r.key) }})
 }

@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"meridian/keyengine/keyspec"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
+	"meridian/keyengine/strictyaml"
 )
 
 // key reads an item of keys.
@@ -18,18 +18,18 @@ func (r *reader) key(n *yaml.Node) {
 	k := Key{Line: n.Line, Account: DefaultAccount, Create: new(kmsapi.CreateKeyRequest)}
 	var material secretText
 	var pem *yaml.Node
-	r.fields(n, "a key", members{
-		"keyId": r.text(&k.ID), "region": r.text(&k.Region), "accountId": r.text(&k.Account),
-		"description": optional(r, &k.Create.Description), "keySpec": optional(r, &k.Create.KeySpec),
-		"keyUsage": optional(r, &k.Create.KeyUsage), "origin": optional(r, &k.Create.Origin),
+	r.Fields(n, "a key", strictyaml.Members{
+		"keyId": r.Text(&k.ID), "region": r.Text(&k.Region), "accountId": r.Text(&k.Account),
+		"description": strictyaml.Optional(&r.Reader, &k.Create.Description), "keySpec": strictyaml.Optional(&r.Reader, &k.Create.KeySpec),
+		"keyUsage": strictyaml.Optional(&r.Reader, &k.Create.KeyUsage), "origin": strictyaml.Optional(&r.Reader, &k.Create.Origin),
 		"policy": r.policy(&k.Create.Policy), "tags": r.tags(&k.Create.Tags),
-		"rotationPeriodInDays": r.number(&k.RotationDays), "aliases": r.aliases(&k.Aliases),
+		"rotationPeriodInDays": r.Number(&k.RotationDays), "aliases": r.aliases(&k.Aliases),
 		"material": material.read, "privateKeyPem": func(n *yaml.Node) { pem = n },
-		"replicas": func(n *yaml.Node) { r.list(n, "replicas", maxReplicas, func(n *yaml.Node) { r.replica(n, &k) }) },
+		"replicas": func(n *yaml.Node) { r.List(n, "replicas", maxReplicas, func(n *yaml.Node) { r.replica(n, &k) }) },
 	})
 	switch {
 	case material.node != nil && pem != nil:
-		r.fail(pem, "a key has material or privateKeyPem, not both")
+		r.Fail(pem, "a key has material or privateKeyPem, not both")
 	case material.node != nil:
 		r.hex(material.node, &k)
 	case pem != nil:
@@ -47,16 +47,16 @@ func (s *secretText) read(n *yaml.Node) { s.node = n }
 func (r *reader) replica(n *yaml.Node, k *Key) {
 	x := Replica{Line: n.Line, Replicate: new(kmsapi.ReplicateKeyRequest)}
 	in := x.Replicate
-	r.fields(n, "a replica", members{
-		"region": r.text(&x.Region), "description": optional(r, &in.Description),
+	r.Fields(n, "a replica", strictyaml.Members{
+		"region": r.Text(&x.Region), "description": strictyaml.Optional(&r.Reader, &in.Description),
 		"policy": r.policy(&in.Policy), "tags": r.tags(&in.Tags), "aliases": r.aliases(&x.Aliases),
 	})
 	if x.Region == "" {
-		r.fail(n, "a replica needs a region")
+		r.Fail(n, "a replica needs a region")
 	}
 	for _, other := range k.Replicas {
 		if other.Region == x.Region {
-			r.fail(n, "a replica in %s is in line %d", x.Region, other.Line)
+			r.Fail(n, "a replica in %s is in line %d", x.Region, other.Line)
 		}
 	}
 	k.Replicas = append(k.Replicas, x)
@@ -64,12 +64,12 @@ func (r *reader) replica(n *yaml.Node, k *Key) {
 
 func (r *reader) aliases(into *[]string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		r.list(n, "aliases", maxAliases, func(n *yaml.Node) {
+		r.List(n, "aliases", maxAliases, func(n *yaml.Node) {
 			var name string
-			r.text(&name)(n)
+			r.Text(&name)(n)
 			in := kmsapi.CreateAliasRequest{AliasName: &name, TargetKeyId: new("key")}
 			if err := in.Validate(); err != nil || !strings.HasPrefix(name, "alias/") {
-				r.fail(n, "%.40q is not the name of an alias, such as alias/orders", name)
+				r.Fail(n, "%.40q is not the name of an alias, such as alias/orders", name)
 				return
 			}
 			*into = append(*into, name)
@@ -78,49 +78,16 @@ func (r *reader) aliases(into *[]string) func(*yaml.Node) {
 }
 
 func (r *reader) tags(into *[]kmsapi.Tag) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		if n.Kind != yaml.MappingNode || len(n.Content) > 2*maxTags {
-			r.fail(n, "tags must be a mapping of at most %d tags", maxTags)
-			return
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			var key, value string
-			r.text(&key)(resolve(n.Content[i]))
-			r.text(&value)(resolve(n.Content[i+1]))
-			*into = append(*into, kmsapi.Tag{TagKey: &key, TagValue: &value})
-		}
-	}
+	return r.Pairs("tags", maxTags, func(_ *yaml.Node, key, value string) {
+		*into = append(*into, kmsapi.Tag{TagKey: &key, TagValue: &value})
+	})
 }
 
 // policy reads a policy: JSON text, or what is to become it.
 func (r *reader) policy(into **string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		if n.Kind == yaml.ScalarNode {
-			*into = new(n.Value)
-			return
-		}
-		var document map[string]any
-		plainDates(n)
-		err := n.Decode(&document)
-		var text []byte
-		if err == nil {
-			text, err = json.Marshal(document)
-		}
-		if err != nil {
-			r.fail(n, "the policy cannot be read as JSON: %v", err)
-			return
-		}
-		*into = new(string(text))
-	}
-}
-
-// plainDates makes texts of dates: the Version of a policy is one, and YAML takes it for a time.
-func plainDates(n *yaml.Node) {
-	if n.Tag == "!!timestamp" {
-		n.Tag = "!!str"
-	}
-	for _, c := range n.Content {
-		plainDates(c)
+		*into = new(string)
+		r.JSON("the policy", *into)(n)
 	}
 }
 
@@ -128,33 +95,33 @@ func plainDates(n *yaml.Node) {
 func (r *reader) add(k Key) {
 	defer func() { r.file.Keys = append(r.file.Keys, k) }()
 	if len(k.Account) != 12 || strings.Trim(k.Account, "0123456789") != "" {
-		r.failAt(k.Line, "accountId %.20q is not 12 digits", k.Account)
+		r.FailAt(k.Line, "accountId %.20q is not 12 digits", k.Account)
 	}
 	if !arn.ValidKeyID(k.ID) {
-		r.failAt(k.Line, "keyId %.60q is not the id of a key: a UUID, or mrk- and 32 hexadecimal digits", k.ID)
+		r.FailAt(k.Line, "keyId %.60q is not the id of a key: a UUID, or mrk- and 32 hexadecimal digits", k.ID)
 		return
 	}
 	name := k.Account + "/" + k.ID
 	if first, twice := r.seen[name]; twice {
-		r.failAt(k.Line, "key %s is in line %d, too", k.ID, first)
+		r.FailAt(k.Line, "key %s is in line %d, too", k.ID, first)
 	}
 	r.seen[name] = k.Line
 	if arn.IsMultiRegion(k.ID) {
 		k.Create.MultiRegion = new(true)
 	} else if len(k.Replicas) > 0 {
-		r.failAt(k.Line, "key %s cannot have replicas: the id of a multi-Region key begins with mrk-", k.ID)
+		r.FailAt(k.Line, "key %s cannot have replicas: the id of a multi-Region key begins with mrk-", k.ID)
 	}
 	if err := k.Create.Validate(); err != nil {
-		r.failAt(k.Line, "%v", err)
+		r.FailAt(k.Line, "%v", err)
 	}
 	for _, x := range k.Replicas {
 		x.Replicate.KeyId, x.Replicate.ReplicaRegion = new(k.ID), new(x.Region)
 		if err := x.Replicate.Validate(); err != nil {
-			r.failAt(x.Line, "%v", err)
+			r.FailAt(x.Line, "%v", err)
 		}
 	}
 	if d := k.RotationDays; d != 0 && (d < 90 || d > 2560) {
-		r.failAt(k.Line, "rotationPeriodInDays %d is not between 90 and 2560", d)
+		r.FailAt(k.Line, "rotationPeriodInDays %d is not between 90 and 2560", d)
 	}
 	if k.Material == nil {
 		return
@@ -162,9 +129,9 @@ func (r *reader) add(k Key) {
 	m, err := r.primitives.Import(spec(&k), k.Material)
 	switch {
 	case errors.Is(err, primitive.ErrSpec):
-		r.failAt(k.Line, "there are no keys of spec %.40q", spec(&k))
+		r.FailAt(k.Line, "there are no keys of spec %.40q", spec(&k))
 	case err != nil:
-		r.failAt(k.Line, "the material is not that of a key of spec %s", spec(&k))
+		r.FailAt(k.Line, "the material is not that of a key of spec %s", spec(&k))
 	}
 	m.Destroy()
 }
@@ -185,7 +152,7 @@ func (r *reader) check() {
 		for _, a := range aliases {
 			p := place{account, region, a}
 			if first, twice := seen[p]; twice {
-				r.failAt(line, "%s is the alias of the key in line %d", a, first)
+				r.FailAt(line, "%s is the alias of the key in line %d", a, first)
 			}
 			seen[p] = line
 		}

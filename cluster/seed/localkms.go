@@ -6,6 +6,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/strictyaml"
 )
 
 // maxBackingKeys bounds the materials that are named of one key.
@@ -14,19 +15,19 @@ const maxBackingKeys = 1000
 // localKMS reads a file of local-kms.
 func (r *reader) localKMS(n *yaml.Node) {
 	var aliases []func()
-	r.fields(n, "the file", members{
+	r.Fields(n, "the file", strictyaml.Members{
 		"Keys": func(n *yaml.Node) {
-			r.fields(n, "Keys", members{
+			r.Fields(n, "Keys", strictyaml.Members{
 				"Symmetric": func(n *yaml.Node) {
-					r.fields(n, "Symmetric", members{"Aes": r.localKeys(r.localAES)})
+					r.Fields(n, "Symmetric", strictyaml.Members{"Aes": r.localKeys(r.localAES)})
 				},
 				"Asymmetric": func(n *yaml.Node) {
-					r.fields(n, "Asymmetric", members{"Rsa": r.localKeys(r.localPair), "Ecc": r.localKeys(r.localPair)})
+					r.Fields(n, "Asymmetric", strictyaml.Members{"Rsa": r.localKeys(r.localPair), "Ecc": r.localKeys(r.localPair)})
 				},
 			})
 		},
 		"Aliases": func(n *yaml.Node) {
-			r.list(n, "Aliases", maxKeys, func(n *yaml.Node) {
+			r.List(n, "Aliases", maxKeys, func(n *yaml.Node) {
 				aliases = append(aliases, func() { r.localAlias(n) })
 			})
 		},
@@ -37,15 +38,15 @@ func (r *reader) localKMS(n *yaml.Node) {
 }
 
 func (r *reader) localKeys(read func(*yaml.Node)) func(*yaml.Node) {
-	return func(n *yaml.Node) { r.list(n, "the list of keys", maxKeys, read) }
+	return func(n *yaml.Node) { r.List(n, "the list of keys", maxKeys, read) }
 }
 
 // metadata returns a reader of a key's Metadata.
 func (r *reader) metadata(k *Key) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		r.fields(n, "Metadata", members{
-			"KeyId": r.text(&k.ID), "Description": optional(r, &k.Create.Description),
-			"Origin": optional(r, &k.Create.Origin), "KeyUsage": optional(r, &k.Create.KeyUsage),
+		r.Fields(n, "Metadata", strictyaml.Members{
+			"KeyId": r.Text(&k.ID), "Description": strictyaml.Optional(&r.Reader, &k.Create.Description),
+			"Origin": strictyaml.Optional(&r.Reader, &k.Create.Origin), "KeyUsage": strictyaml.Optional(&r.Reader, &k.Create.KeyUsage),
 		})
 	}
 }
@@ -55,10 +56,10 @@ func (r *reader) localAES(n *yaml.Node) {
 	var next string
 	var last *yaml.Node
 	backing := 0
-	r.fields(n, "a key", members{
-		"Metadata": r.metadata(&k), "NextKeyRotation": r.text(&next),
+	r.Fields(n, "a key", strictyaml.Members{
+		"Metadata": r.metadata(&k), "NextKeyRotation": r.Text(&next),
 		"BackingKeys": func(n *yaml.Node) {
-			r.list(n, "BackingKeys", maxBackingKeys, func(n *yaml.Node) { last, backing = n, backing+1 })
+			r.List(n, "BackingKeys", maxBackingKeys, func(n *yaml.Node) { last, backing = n, backing+1 })
 		},
 	})
 	if last != nil {
@@ -77,9 +78,9 @@ func (r *reader) localAES(n *yaml.Node) {
 func (r *reader) localPair(n *yaml.Node) {
 	k := Key{Line: n.Line, Account: DefaultAccount, Create: new(kmsapi.CreateKeyRequest)}
 	var pem *yaml.Node
-	r.fields(n, "a key", members{"Metadata": r.metadata(&k), "PrivateKeyPem": func(n *yaml.Node) { pem = n }})
+	r.Fields(n, "a key", strictyaml.Members{"Metadata": r.metadata(&k), "PrivateKeyPem": func(n *yaml.Node) { pem = n }})
 	if pem == nil {
-		r.fail(n, "PrivateKeyPem is missing")
+		r.Fail(n, "PrivateKeyPem is missing")
 		return
 	}
 	r.pem(pem, &k)
@@ -92,11 +93,11 @@ func (r *reader) localPair(n *yaml.Node) {
 func (r *reader) localAlias(n *yaml.Node) {
 	var target string
 	var names []string
-	r.fields(n, "an alias", members{
+	r.Fields(n, "an alias", strictyaml.Members{
 		"AliasName": func(n *yaml.Node) {
 			r.aliases(&names)(&yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Content: []*yaml.Node{n}})
 		},
-		"TargetKeyId": r.text(&target),
+		"TargetKeyId": r.Text(&target),
 	})
 	for i := range r.file.Keys {
 		if r.file.Keys[i].ID == target {
@@ -104,7 +105,7 @@ func (r *reader) localAlias(n *yaml.Node) {
 			return
 		}
 	}
-	r.fail(n, "TargetKeyId %.60q is not a key of this file", target)
+	r.Fail(n, "TargetKeyId %.60q is not a key of this file", target)
 }
 
 func (r *reader) note(line int, format string, args ...any) {

@@ -19,7 +19,7 @@ import (
 func (r *reader) hex(n *yaml.Node, k *Key) {
 	b, err := hex.DecodeString(strings.TrimSpace(n.Value))
 	if n.Kind != yaml.ScalarNode || err != nil || len(b) == 0 {
-		r.fail(n, "key material must be hexadecimal digits")
+		r.Fail(n, "key material must be hexadecimal digits")
 		return
 	}
 	k.Material = b
@@ -29,7 +29,7 @@ func (r *reader) hex(n *yaml.Node, k *Key) {
 func (r *reader) pem(n *yaml.Node, k *Key) {
 	block, rest := pem.Decode([]byte(n.Value))
 	if block == nil || strings.TrimSpace(string(rest)) != "" {
-		r.fail(n, "must be one private key in PEM")
+		r.Fail(n, "must be one private key in PEM")
 		return
 	}
 	der, ok := block.Bytes, true
@@ -40,18 +40,18 @@ func (r *reader) pem(n *yaml.Node, k *Key) {
 	case "RSA PRIVATE KEY":
 		der, ok = fromPKCS1(der)
 	default:
-		r.fail(n, "a PEM %.40q is not a private key", block.Type)
+		r.Fail(n, "a PEM %.40q is not a private key", block.Type)
 		return
 	}
 	if !ok {
-		r.fail(n, "the private key cannot be read")
+		r.Fail(n, "the private key cannot be read")
 		return
 	}
 	k.Material = der
 	if k.Create.KeySpec == nil {
 		found, ok := specOf(der)
 		if !ok {
-			r.fail(n, "keySpec is needed: the private key does not tell it")
+			r.Fail(n, "keySpec is needed: the private key does not tell it")
 			k.Material = nil
 			return
 		}

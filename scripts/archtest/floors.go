@@ -28,10 +28,12 @@ func Floors() map[string]Floor {
 		"keyengine/canonical":       {Number: 0},
 		"keyengine/ciphertext":      {Number: 0},
 		"keyengine/family":          {Number: 0},
+		"keyengine/identity":        {Number: 0},
 		"keyengine/keyspec":         {Number: 0},
 		"keyengine/kmsapi":          {Number: 0},
 		"keyengine/policy":          {Number: 0},
 		"keyengine/rows/...":        {Number: 0},
+		"keyengine/strictyaml":      {Number: 0},
 
 		// What a Region is made of, as promises: key material, the log, the relay, the folder.
 		"keyengine/primitive/...": {Number: 1},
@@ -91,7 +93,7 @@ func Owners() map[string][]string {
 		"github.com/fxamacker/cbor":         {"keyengine/attestation", "keyengine/canonical"},
 		"filippo.io/mldsa":                  {"keyengine/primitive/mldsa"},
 		"github.com/decred":                 {"keyengine/primitive/secp256k1"},
-		"gopkg.in/yaml":                     {"cluster/seed"},
+		"gopkg.in/yaml":                     {"cluster/seed", "keyengine/identity", "keyengine/strictyaml"},
 		"github.com/emmansun":               {"keyengine/primitive/sm2"},
 		"github.com/aws":                    {"cluster/bench", "cluster/e2e", "cluster/scenario"},
 		"github.com/cockroachdb/datadriven": {},

@@ -37,7 +37,7 @@ func (c *Cluster) Replace(ctx context.Context, name string, force bool) (Replace
 	if err != nil {
 		return Replacement{}, err
 	}
-	unlock, err := r.claim()
+	unlock, err := c.claimRegion(r.region.Name)
 	if err != nil {
 		return Replacement{}, err
 	}
@@ -85,15 +85,15 @@ func (c *Cluster) newReplacer(name string) (*replacer, error) {
 	return &replacer{Cluster: c, region: *region, target: *n, did: Replacement{Name: name, OldID: n.ID, ID: n.ID}}, nil
 }
 
-// claim keeps others from replacing nodes of the Region meanwhile.
-func (r *replacer) claim() (unlock func(), err error) {
-	f, err := os.Open(filepath.Join(string(r.Dir), r.region.Name))
+// claimRegion keeps others from changing the nodes of a Region meanwhile.
+func (c *Cluster) claimRegion(name string) (unlock func(), err error) {
+	f, err := os.Open(filepath.Join(string(c.Dir), name))
 	if err != nil {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("another node of %s is being replaced", r.region.Name)
+		return nil, fmt.Errorf("the nodes of %s are being changed by another command", name)
 	}
 	return func() { f.Close() }, nil
 }
@@ -224,16 +224,25 @@ func (r *replacer) endOld(ctx context.Context) error {
 // swapFolders puts the old folder aside, where nothing looks for a node, and the new one in its place.
 func (r *replacer) swapFolders(temp string) error {
 	place := string(r.Dir.Node(r.target.Name))
-	lost := place + ".lost-" + time.Now().UTC().Format("20060102T150405.000Z")
-	err := os.Rename(place, lost)
-	switch {
-	case err == nil:
-		r.did.Lost = lost
-		r.Note("the old folder is %s: remove it when nobody needs it, it holds keys", lost)
-	case !errors.Is(err, fs.ErrNotExist):
+	lost, err := putAside(place, time.Now())
+	if err != nil {
 		return err
 	}
+	if lost != "" {
+		r.did.Lost = lost
+		r.Note("the old folder is %s: remove it when nobody needs it, it holds keys", lost)
+	}
 	return os.Rename(temp, place)
+}
+
+// putAside gives a node's folder a name under which nothing looks for a node; empty: there was no folder.
+func putAside(place string, at time.Time) (lost string, err error) {
+	lost = place + ".lost-" + at.UTC().Format("20060102T150405.000Z")
+	err = os.Rename(place, lost)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return lost, err
 }
 
 // enter writes the new id to cluster.json, as that is now.

@@ -120,6 +120,7 @@ type streamReader struct {
 	header header
 	rows   uint64
 	last   []byte // key
+	at     int64  // where the frame begins that is read now, or else the next one
 }
 
 // newStreamReader reads as far as the header.
@@ -129,6 +130,7 @@ func newStreamReader(r io.Reader) (*streamReader, error) {
 	if _, err := io.ReadFull(s.r, magic); err != nil {
 		return nil, fmt.Errorf("snapshot's beginning: %w", noEOF(err))
 	}
+	s.at = int64(len(magic))
 	s.sum.Write(magic)
 	if !bytes.HasPrefix(magic, []byte(streamMagic)) {
 		return nil, errors.New("not a snapshot of a state")
@@ -146,6 +148,7 @@ func newStreamReader(r io.Reader) (*streamReader, error) {
 	if err := canonical.Unmarshal(payload, &s.header); err != nil {
 		return nil, fmt.Errorf("snapshot's header: %w", err)
 	}
+	s.at += int64(frameHead + len(payload))
 	if f := s.header.Feature; f == 0 || f > FeatureLevel {
 		return nil, fmt.Errorf("snapshot needs feature level %d, this build has %d", f, FeatureLevel)
 	}
@@ -190,6 +193,7 @@ func (s *streamReader) each(f func(key, value []byte) error) error {
 			if err := s.chunk(payload, f); err != nil {
 				return err
 			}
+			s.at += int64(frameHead + len(payload))
 		case frameEnd:
 			return s.finish(payload)
 		default:

@@ -1,0 +1,129 @@
+package raftlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+
+	"meridian/eventlog"
+)
+
+// Founding is the first state of a group that begins with one.
+type Founding struct {
+	Members  []Member          // the same for all nodes of the group
+	At       eventlog.Position // of the state; the log goes on behind it
+	Snapshot io.Reader         // of the state machine
+}
+
+// Found makes the folder of a node that begins with a state, in a group in which all nodes begin with the same one.
+// The ids must be new: who kept the folder of an older group must not be taken for one of this one.
+func Found(dir, id string, f Founding) (err error) {
+	if _, err := os.Stat(filepath.Join(dir, "raft.db")); err == nil {
+		return fmt.Errorf("found log: there is one in %s", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("found log: %w", err)
+	}
+	bolt, files, err := openFiles(dir, false)
+	if err != nil {
+		return fmt.Errorf("found log: %w", err)
+	}
+	defer func() {
+		if failed := errors.Join(err, bolt.Close()); failed != nil {
+			err = fmt.Errorf("found log: %w", failed)
+		}
+	}()
+	at := eventlog.Position{Index: max(f.At.Index, 1), Term: max(f.At.Term, 1)}
+	if err := bolt.SetUint64(formatKey, Format); err != nil {
+		return err
+	}
+	if err := bolt.Set(serverKey, []byte(id)); err != nil {
+		return err
+	}
+	if err := bolt.SetUint64([]byte("CurrentTerm"), at.Term); err != nil { // Raft's own
+		return err
+	}
+	_, transport := raft.NewInmemTransport("") // it only encodes the addresses of a form that nobody reads any more
+	sink, err := files.Create(raft.SnapshotVersionMax, at.Index, at.Term, configuration(f.Members), at.Index, transport)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(sink, f.Snapshot); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
+}
+
+// Replay brings a state machine as far as the log of a node that does not run reaches: entries that were never known
+// to be committed, too. The log is not changed. A leader would have been the node that reaches farthest.
+func Replay(dir string, sm eventlog.StateMachine) (err error) {
+	defer func() { // what the database does when a page of it is damaged
+		if p := recover(); p != nil {
+			err = fmt.Errorf("replay log: panic: %v", p)
+		}
+	}()
+	bolt, files, err := openFiles(dir, true)
+	if err != nil {
+		return fmt.Errorf("replay log: %w", err)
+	}
+	defer bolt.Close() // nothing was written
+	s := &stores{log: bolt, snapshots: files}
+	if err := s.restore(sm); err != nil {
+		return fmt.Errorf("replay log: %w", err)
+	}
+	last, err := bolt.LastIndex()
+	if err != nil {
+		return fmt.Errorf("replay log: %w", err)
+	}
+	for at := sm.Applied().Index + 1; at <= last; {
+		entries, err := read(bolt, at, min(at+maxAppendEntries-1, last))
+		if err != nil {
+			return fmt.Errorf("replay log: %w", err)
+		}
+		sm.Apply(entries) // a refused record is refused everywhere
+		at += uint64(len(entries))
+	}
+	return nil
+}
+
+// read returns entries as the state machine wants them.
+func read(logs raft.LogStore, first, last uint64) ([]eventlog.Entry, error) {
+	var entries []eventlog.Entry
+	for i := first; i <= last; i++ {
+		var l raft.Log
+		if err := logs.GetLog(i, &l); err != nil {
+			return nil, fmt.Errorf("entry %d: %w", i, err)
+		}
+		e := eventlog.Entry{Index: l.Index, Term: l.Term}
+		if l.Type == raft.LogCommand && len(l.Data) > 0 {
+			e.Data = l.Data
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// openFiles opens what is in a node's folder.
+func openFiles(dir string, readOnly bool) (*raftboltdb.BoltStore, raft.SnapshotStore, error) {
+	bolt, err := raftboltdb.New(raftboltdb.Options{
+		Path: filepath.Join(dir, "raft.db"),
+		BoltOptions: &bbolt.Options{
+			Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly,
+		},
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open raft.db: %w", err)
+	}
+	files, err := raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, Logger(nil))
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open snapshots: %w", err), bolt.Close())
+	}
+	return bolt, files, nil
+}

@@ -15,6 +15,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # fuzz target runs.
 SIM_SECONDS  ?= 60
 FUZZ_TIME    ?= 10s
+HOSTILE_TIME ?= 60s
 # A package that runs longer than this hangs.
 TEST_TIMEOUT ?= 8m
 E2E          := ./cluster/e2e
@@ -52,6 +53,10 @@ mutants: ## every planted fault of the protocol must be found by the simulation
 .PHONY: fuzz
 fuzz: ## FUZZ_TIME for every fuzz target
 	scripts/fuzz.sh $(FUZZ_TIME)
+
+.PHONY: hostile
+hostile: ## HOSTILE_TIME of hostile requests, drawn from a seed that is printed, against a whole Region
+	MERIDIAN_HOSTILE=$(HOSTILE_TIME) $(GO) test -count=1 -v -timeout 0 -run '^TestHostileMixtures$$' ./region
 
 .PHONY: bench
 bench: ## all benchmarks, six times, to compare with benchstat

@@ -40,6 +40,16 @@ type world struct {
 	lies  atomic.Int64    // how often node 1 still hears that it leads term 1
 	made  atomic.Int64    // materials
 	gate  chan struct{}   // if there is one, HMAC_224 is not made before it is closed
+	// plant, if set, makes the material of keys.
+	plant func(spec string) (primitive.Material, error)
+}
+
+// setting is where and of what a world is.
+type setting struct {
+	place   keyengine.Place
+	regions []string // of the cluster
+	logger  *slog.Logger
+	plant   func(spec string) (primitive.Material, error)
 }
 
 func (w *world) wall(i int) func() time.Time {
@@ -49,7 +59,13 @@ func (w *world) wall(i int) func() time.Time {
 var place = keyengine.Place{Partition: "aws", Region: "us-east-1"}
 
 func newWorld(t testing.TB, skew ...time.Duration) *world {
-	w := &world{t: t}
+	return newWorldIn(t, setting{place: place, regions: []string{place.Region}, logger: slog.New(slog.DiscardHandler)}, skew...)
+}
+
+// newWorldIn is newWorld elsewhere, or of other parts.
+func newWorldIn(t testing.TB, in setting, skew ...time.Duration) *world {
+	w := &world{t: t, plant: in.plant}
+	place := in.place
 	for i, d := range skew {
 		w.skew[i].Store(int64(d))
 	}
@@ -79,10 +95,10 @@ func newWorld(t testing.TB, skew ...time.Duration) *world {
 	w.group = memlog.New(machines...)
 	for i := range 3 {
 		r := region.New(region.Config{
-			Place: place, Regions: []string{place.Region}, Node: fmt.Sprintf("us-east-1/%d", i+1), Nodes: 3, OtherNodes: others(i),
+			Place: place, Regions: in.regions, Node: fmt.Sprintf("%s/%d", place.Region, i+1), Nodes: 3, OtherNodes: others(i),
 			Store: store{stores[i]}, Log: w.log(i), Ring: ring, Peers: w,
 			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
-			Logger: slog.New(slog.DiscardHandler),
+			Logger: in.logger,
 		})
 		behind[i].Store(r)
 		t.Cleanup(r.Close)
@@ -104,6 +120,9 @@ func (g generator) Generate(ctx context.Context, spec string) (primitive.Materia
 		}
 	}
 	g.w.made.Add(1)
+	if g.w.plant != nil {
+		return g.w.plant(spec)
+	}
 	return builtin.Set().Generate(spec, rand.Reader)
 }
 

@@ -96,6 +96,17 @@ func (g *Grant) Allows(op string, context map[string]string) bool {
 	return !takesContext(op) || g.matches(context)
 }
 
+// WhyNot says why the grant does not allow an operation with this encryption context; empty if it does.
+func (g *Grant) WhyNot(op string, context map[string]string) string {
+	switch {
+	case !slices.Contains(g.Operations, op):
+		return "the operation " + op + " is not among " + strings.Join(g.Operations, ", ")
+	case takesContext(op) && !g.matches(context):
+		return "the encryption context does not meet the grant's constraints"
+	}
+	return ""
+}
+
 // takesContext reports whether an operation has an encryption context, which constraints are about.
 func takesContext(op string) bool {
 	switch op {

@@ -10,7 +10,15 @@ import (
 	"meridian/keyengine/kmsapi"
 )
 
-func readDocument(v any) (*Document, error) {
+// grammar is what distinguishes the kinds of policies.
+type grammar struct {
+	versioned  bool // Version is required
+	principals bool // statements name principals; otherwise they must not
+	resources  bool // statements name resources; otherwise the policy belongs to one
+	trust      bool // a trust policy: actions of sts alone, no Resource at all
+}
+
+func (g grammar) document(v any) (*Document, error) {
 	o, ok := v.(object)
 	if !ok {
 		return nil, errors.New("the policy is not an object")
@@ -24,13 +32,16 @@ func readDocument(v any) (*Document, error) {
 		case "Id":
 			doc.ID, err = text(m)
 		case "Statement":
-			doc.Statements, err = readStatements(m.value)
+			doc.Statements, err = g.statements(m)
 		default:
-			err = fmt.Errorf("unknown element %.64q", m.name)
+			err = fmt.Errorf("line %d: unknown element %.64q", m.line, m.name)
 		}
 		if err != nil {
 			return nil, err
 		}
+	}
+	if doc.Version == "" && !g.versioned {
+		doc.Version = "2008-10-17"
 	}
 	switch {
 	case doc.Version != "2012-10-17" && doc.Version != "2008-10-17":
@@ -38,34 +49,56 @@ func readDocument(v any) (*Document, error) {
 	case len(doc.Statements) == 0:
 		return nil, errors.New("the policy has no statement")
 	}
-	return doc, nil
+	return doc, g.sids(doc)
 }
 
-// readStatements takes a list of statements, or one by itself.
-func readStatements(v any) ([]Statement, error) {
-	list, ok := v.([]any)
+var sidForm = regexp.MustCompile(`^[0-9A-Za-z]*$`)
+
+// sids holds IAM's rules about statement ids. Key policies have none.
+func (g grammar) sids(doc *Document) error {
+	if g.versioned {
+		return nil
+	}
+	seen := map[string]struct{}{}
+	for i, s := range doc.Statements {
+		if !sidForm.MatchString(s.Sid) {
+			return s.located(i, said("Statement IDs (SID) must be alpha-numeric"))
+		}
+		if _, twice := seen[s.Sid]; twice && s.Sid != "" {
+			return s.located(i, said("Statement IDs (SID) in a single policy must be unique"))
+		}
+		seen[s.Sid] = struct{}{}
+	}
+	return nil
+}
+
+// statements takes a list of statements, or one by itself.
+func (g grammar) statements(m member) ([]Statement, error) {
+	list, ok := m.value.([]any)
 	if !ok {
-		list = []any{v}
+		list = []any{m.value}
 	}
 	statements := make([]Statement, len(list))
 	for i, v := range list {
-		s, err := readStatement(v)
+		s, err := g.statement(v)
+		if s.Line == 0 {
+			s.Line = m.line
+		}
 		if err != nil {
-			return nil, fmt.Errorf("statement %d: %w", i+1, err)
+			return nil, s.located(i, err)
 		}
 		statements[i] = s
 	}
 	return statements, nil
 }
 
-func readStatement(v any) (Statement, error) {
+func (g grammar) statement(v any) (Statement, error) {
 	o, ok := v.(object)
-	if !ok {
-		return Statement{}, errors.New("not an object")
+	if !ok || len(o) == 0 {
+		return Statement{}, errors.New("not an object with elements")
 	}
-	var s Statement
+	s := Statement{Line: o[0].line}
 	var effect string
-	var resources []string
 	for _, m := range o {
 		var err error
 		switch m.name {
@@ -82,33 +115,62 @@ func readStatement(v any) (Statement, error) {
 		case "NotAction":
 			s.NotActions, err = readActions(m)
 		case "Resource":
-			resources, err = texts(m)
+			s.Resources, err = texts(m)
+		case "NotResource":
+			s.NotResources, err = texts(m)
 		case "Condition":
 			s.Conditions, err = readConditions(m)
 		default:
 			err = fmt.Errorf("unknown element %.64q", m.name)
 		}
 		if err != nil {
-			return Statement{}, err
+			s.Line = m.line
+			return s, err
 		}
 	}
 	s.Deny = effect == "Deny"
-	return s, s.check(effect, resources)
+	err := s.check(effect, g)
+	if !g.resources {
+		s.Resources = nil // said and checked; it is the one that the policy belongs to
+	}
+	return s, err
 }
 
 // check holds the rules that concern more than one element.
-func (s *Statement) check(effect string, resources []string) error {
+func (s *Statement) check(effect string, g grammar) error {
 	switch {
 	case effect != "Allow" && effect != "Deny":
 		return errors.New("the element Effect is neither Allow nor Deny")
-	case (s.Principals == nil) == (s.NotPrincipals == nil):
+	case !g.principals && (s.Principals != nil || s.NotPrincipals != nil):
+		return said("Policy document should not specify a principal")
+	case g.principals && (s.Principals == nil) == (s.NotPrincipals == nil):
 		return errors.New("exactly one of Principal and NotPrincipal is required")
-	case (s.Actions == nil) == (s.NotActions == nil):
+	case s.Actions == nil && s.NotActions == nil:
+		return said("Policy statement must contain actions")
+	case s.Actions != nil && s.NotActions != nil:
 		return errors.New("exactly one of Action and NotAction is required")
-	case resources == nil:
-		return errors.New("the element Resource is required")
 	}
-	for _, r := range resources {
+	return s.checkResources(g)
+}
+
+func (s *Statement) checkResources(g grammar) error {
+	switch {
+	case g.trust && (s.Resources != nil || s.NotResources != nil):
+		return said("Has prohibited field Resource")
+	case g.trust:
+		return s.checkTrust()
+	case g.resources && s.Resources == nil && s.NotResources == nil:
+		return said("Policy statement must contain resources")
+	case g.resources && s.Resources != nil && s.NotResources != nil:
+		return errors.New("exactly one of Resource and NotResource is required")
+	case g.resources:
+		return nil
+	case s.Resources == nil:
+		return errors.New("the element Resource is required")
+	case s.NotResources != nil:
+		return errors.New("the element NotResource is not for key policies")
+	}
+	for _, r := range s.Resources {
 		if r != "*" {
 			return errors.New("the element Resource must be *")
 		}
@@ -116,16 +178,27 @@ func (s *Statement) check(effect string, resources []string) error {
 	return nil
 }
 
+func (s *Statement) checkTrust() error {
+	for _, list := range [][]string{s.Actions, s.NotActions} {
+		for _, a := range list {
+			if a != "*" && !strings.HasPrefix(strings.ToLower(a), "sts:") {
+				return said("AssumeRole policy may only specify STS AssumeRole actions")
+			}
+		}
+	}
+	return nil
+}
+
 // readPrincipals takes "*" or an object of principal types.
-func readPrincipals(m member) ([]Principal, error) {
+func readPrincipals(m member) ([]Whom, error) {
 	if m.value == "*" {
-		return []Principal{{"AWS", "*"}}, nil
+		return []Whom{{"AWS", "*"}}, nil
 	}
 	o, ok := m.value.(object)
 	if !ok || len(o) == 0 {
 		return nil, fmt.Errorf("the element %s is neither * nor an object of principals", m.name)
 	}
-	var principals []Principal
+	var principals []Whom
 	for _, typed := range o {
 		switch typed.name {
 		case "AWS", "Service", "Federated", "CanonicalUser":
@@ -141,9 +214,9 @@ func readPrincipals(m member) ([]Principal, error) {
 				return nil, kmsapi.Errorf(kmsapi.InvalidArnException, "Invalid arn %.64s", name)
 			}
 			if name == "" || typed.name == "AWS" && !validPrincipal(name) {
-				return nil, errors.New("invalid principal in policy")
+				return nil, said(fmt.Sprintf("Invalid principal in policy: %q:%.256q", typed.name, name))
 			}
-			principals = append(principals, Principal{typed.name, name})
+			principals = append(principals, Whom{typed.name, name})
 		}
 	}
 	return principals, nil
@@ -152,8 +225,7 @@ func readPrincipals(m member) ([]Principal, error) {
 var (
 	principalARN = regexp.MustCompile(`^arn:(aws[a-z-]*):(?:iam::(\d{12}):(?:root|(?:user|role|federated-user)/[\w+=,.@:/-]+)|sts::(\d{12}):(?:assumed-role|federated-user)/[\w+=,.@:/-]+)$`)
 	actionName   = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
-	keyName      = regexp.MustCompile(`^[A-Za-z0-9_-]+:[^\s]+$`)
-	operatorName = regexp.MustCompile(`^(?:(?:ForAllValues|ForAnyValue):)?(?:(?:String(?:Not)?(?:Equals|EqualsIgnoreCase|Like)|Numeric(?:NotEquals|Equals|LessThan|LessThanEquals|GreaterThan|GreaterThanEquals)|Date(?:NotEquals|Equals|LessThan|LessThanEquals|GreaterThan|GreaterThanEquals)|Bool|BinaryEquals|(?:Not)?IpAddress|Arn(?:Not)?(?:Equals|Like))(?:IfExists)?|Null)$`)
+	conditionKey = regexp.MustCompile(`^[A-Za-z0-9_-]+:[^\s]+$`)
 )
 
 // validPrincipal takes what names an AWS principal: *, an account, or the ARN of an account's root,
@@ -173,7 +245,7 @@ func readActions(m member) ([]string, error) {
 	}
 	for _, a := range actions {
 		if !actionName.MatchString(a) {
-			return nil, fmt.Errorf("invalid action %.64q", a)
+			return nil, fmt.Errorf("invalid action %.64q: actions must be prefaced by a vendor, such as kms:Decrypt", a)
 		}
 	}
 	return actions, nil
@@ -187,11 +259,11 @@ func readConditions(m member) ([]Condition, error) {
 	conditions := []Condition{}
 	for _, op := range operators {
 		keys, ok := op.value.(object)
-		if !ok || !operatorName.MatchString(op.name) {
-			return nil, fmt.Errorf("invalid condition operator %.64q", op.name)
+		if !ok {
+			return nil, fmt.Errorf("the condition operator %.64q has no object of condition keys", op.name)
 		}
 		for _, key := range keys {
-			if !keyName.MatchString(key.name) {
+			if !conditionKey.MatchString(key.name) {
 				return nil, fmt.Errorf("invalid condition key %.64q", key.name)
 			}
 			values, err := texts(key)
@@ -199,6 +271,9 @@ func readConditions(m member) ([]Condition, error) {
 				return nil, err
 			}
 			conditions = append(conditions, Condition{op.name, key.name, values})
+		}
+		if len(keys) == 0 {
+			return nil, fmt.Errorf("the condition operator %.64q has no condition key", op.name)
 		}
 	}
 	return conditions, nil

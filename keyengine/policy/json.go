@@ -18,20 +18,37 @@ type object []member
 type member struct {
 	name  string
 	value any // object, []any, string, json.Number, bool or nil
+	line  int // where the name stands, from 1 on
+}
+
+// reader decodes one text and knows at which line it is.
+type reader struct {
+	*json.Decoder
+	text string
+	seen int64 // up to where lines were counted
+	line int
+}
+
+// at returns the line that has been reached.
+func (d *reader) at() int {
+	now := d.InputOffset()
+	d.line += strings.Count(d.text[d.seen:now], "\n")
+	d.seen = now
+	return d.line
 }
 
 // parseJSON reads one JSON value. Unlike json.Unmarshal it takes names as they are written, upper
 // and lower case, and refuses an object that says the same name twice: of two readers of such a
 // policy, one would see another policy.
 func parseJSON(text string) (any, error) {
-	d := json.NewDecoder(strings.NewReader(text))
+	d := &reader{Decoder: json.NewDecoder(strings.NewReader(text)), text: text, line: 1}
 	d.UseNumber()
 	v, err := readValue(d, maxDepth)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return nil, err
+		return nil, fmt.Errorf("line %d: %w", d.at(), err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one value")
@@ -39,7 +56,7 @@ func parseJSON(text string) (any, error) {
 	return v, nil
 }
 
-func readValue(d *json.Decoder, depth int) (any, error) {
+func readValue(d *reader, depth int) (any, error) {
 	t, err := d.Token()
 	if err != nil {
 		return nil, err
@@ -57,7 +74,7 @@ func readValue(d *json.Decoder, depth int) (any, error) {
 	}
 }
 
-func readObject(d *json.Decoder, depth int) (any, error) {
+func readObject(d *reader, depth int) (any, error) {
 	o := object{}
 	seen := map[string]struct{}{}
 	for d.More() {
@@ -70,17 +87,18 @@ func readObject(d *json.Decoder, depth int) (any, error) {
 			return nil, fmt.Errorf("%.64q occurs twice", name)
 		}
 		seen[name] = struct{}{}
+		line := d.at()
 		v, err := readValue(d, depth)
 		if err != nil {
 			return nil, err
 		}
-		o = append(o, member{name, v})
+		o = append(o, member{name, v, line})
 	}
 	_, err := d.Token() // the closing brace
 	return o, err
 }
 
-func readList(d *json.Decoder, depth int) (any, error) {
+func readList(d *reader, depth int) (any, error) {
 	list := []any{}
 	for d.More() {
 		v, err := readValue(d, depth)

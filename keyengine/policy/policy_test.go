@@ -41,12 +41,13 @@ func TestDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &policy.Document{Version: "2012-10-17", ID: "key-default-1", Statements: []policy.Statement{{
+	want := []policy.Statement{{
 		Sid:        "Enable IAM User Permissions",
-		Principals: []policy.Principal{{Type: "AWS", Name: "arn:aws-cn:iam::111122223333:root"}},
+		Line:       5,
+		Principals: []policy.Whom{{Type: "AWS", Name: "arn:aws-cn:iam::111122223333:root"}},
 		Actions:    []string{"kms:*"},
-	}}}
-	if !reflect.DeepEqual(doc, want) {
+	}}
+	if doc.Version != "2012-10-17" || doc.ID != "key-default-1" || !reflect.DeepEqual(doc.Statements, want) {
 		t.Errorf("%+v", doc)
 	}
 }
@@ -68,14 +69,17 @@ func TestParse(t *testing.T) {
 	}
 	want := []policy.Statement{
 		{
-			Sid: "with spaces é", Principals: []policy.Principal{{Type: "AWS", Name: "*"}}, Actions: []string{"kms:Decrypt", "kms:Generate*"},
+			Sid: "with spaces é", Principals: []policy.Whom{{Type: "AWS", Name: "*"}}, Actions: []string{"kms:Decrypt", "kms:Generate*"},
 			Conditions: []policy.Condition{{Operator: "Bool", Key: "kms:GrantIsForAWSResource", Values: []string{"true"}}},
 		},
 		{
-			Deny: true, NotPrincipals: []policy.Principal{{Type: "AWS", Name: "111122223333"}, {Type: "AWS", Name: "arn:aws:iam::111122223333:role/a/b"}},
+			Deny: true, NotPrincipals: []policy.Whom{{Type: "AWS", Name: "111122223333"}, {Type: "AWS", Name: "arn:aws:iam::111122223333:role/a/b"}},
 			NotActions: []string{"kms:Describe*"},
 			Conditions: []policy.Condition{{Operator: "ForAnyValue:StringLikeIfExists", Key: "kms:EncryptionContext:ab", Values: []string{"x", "7"}}},
 		},
+	}
+	for i := range doc.Statements {
+		doc.Statements[i].Line = 0
 	}
 	if !reflect.DeepEqual(doc.Statements, want) {
 		t.Errorf("%+v", doc.Statements)
@@ -84,7 +88,7 @@ func TestParse(t *testing.T) {
 
 func TestOneStatementWithoutAList(t *testing.T) {
 	doc, err := policy.Parse(`{"Version":"2008-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"x.amazonaws.com"},"Action":"*","Resource":"*"}}`)
-	if err != nil || len(doc.Statements) != 1 || doc.Statements[0].Principals[0] != (policy.Principal{Type: "Service", Name: "x.amazonaws.com"}) {
+	if err != nil || len(doc.Statements) != 1 || doc.Statements[0].Principals[0] != (policy.Whom{Type: "Service", Name: "x.amazonaws.com"}) {
 		t.Errorf("%+v, %v", doc, err)
 	}
 }

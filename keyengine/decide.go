@@ -56,7 +56,7 @@ func (d *draft) emit(e Event) {
 // came with the command: those that the family takes up are wrapped for good.
 func (d *draft) family(ref Ref, c family.Command, offered ...NewMaterial) error {
 	before := localOrNew(d.rows, ref)
-	here := family.Here{Region: d.place.Region, Now: d.facts.Now, HandoffTimeout: d.facts.HandoffTimeout}
+	here := family.Here{Region: d.place.Region, Now: d.facts.Now, HandoffTimeout: d.facts.HandoffTimeout, Life: d.Life(), Peers: d.facts.Regions}
 	events, err := family.Decide(here, before, c)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func dueAt(p Place, l *family.Local) (at int64, ok bool) {
 			at, ok = t, true
 		}
 	}
-	if !live(l) {
+	if !live(l) || l.Suspended {
 		return 0, false
 	}
 	if l.State == family.PendingDeletion {
@@ -118,7 +118,7 @@ func primaryHere(p Place, l *family.Local) bool { return l.Record.Primary == p.R
 
 // rotatesByItself reports whether an automatic rotation can begin in the present state.
 func rotatesByItself(p Place, l *family.Local) bool {
-	return l.State == family.Enabled && !l.Updating && l.Halted == "" && primaryHere(p, l) &&
+	return l.State == family.Enabled && !l.Updating && l.Halted == "" && !l.Suspended && primaryHere(p, l) &&
 		l.Record.Rotation.Enabled && l.Record.Pending.IsZero()
 }
 

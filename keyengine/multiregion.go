@@ -38,7 +38,7 @@ func (c ReplicateKey) decide(d *draft) (any, error) {
 	if region == d.place.Region {
 		return nil, t.refused(&family.Refusal{Cause: family.AlreadyExists})
 	}
-	if err := d.ask(t, family.Replicate{To: region, Init: init}); err != nil {
+	if err := d.ask(t, family.Replicate{To: region, Init: init, Life: d.Peer(region)}); err != nil {
 		return nil, err
 	}
 	l, _ := d.Family(t.ref)

@@ -81,7 +81,7 @@ func (r *Region) level(ctx context.Context, call *kmsapi.Call) (Consistency, err
 	if err != nil {
 		return level, kmsapi.Errorf(kmsapi.ValidationException, "%v", err)
 	}
-	if s.Region != r.Place.Region || s.Life != r.Store.Life() {
+	if s.Region != r.Place.Region || s.Life != r.life() {
 		return level, nil // another history: nothing to wait for
 	}
 	return r.reach(ctx, s.Seq, level), nil
@@ -107,7 +107,7 @@ func (r *Region) here(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Ca
 }
 
 func (r *Region) setSession(call *kmsapi.Call, seq uint64) {
-	call.Set(HeaderSession, Session{Region: r.Place.Region, Life: r.Store.Life(), Seq: seq}.String())
+	call.Set(HeaderSession, Session{Region: r.Place.Region, Life: r.life(), Seq: seq}.String())
 }
 
 // read answers a metadata read.

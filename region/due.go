@@ -76,6 +76,6 @@ func (r *Region) runDue(ctx context.Context, ref keyengine.Ref, now int64) error
 func (r *Region) decideOwn(ctx context.Context, p *proposer, c keyengine.Command, secrets []eventlog.Secret) error {
 	return p.submit(ctx, &proposal{
 		command: c, secrets: secrets,
-		facts: keyengine.Facts{Caller: automatic, HandoffTimeout: r.HandoffTimeout.Milliseconds(), Regions: r.Regions},
+		facts: r.ownFacts(),
 	}).err
 }

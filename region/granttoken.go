@@ -42,7 +42,7 @@ func (t *grantToken) ref() keyengine.GrantRef {
 
 // sealGrantToken makes a new token of a grant that is there since record seq.
 func (r *Region) sealGrantToken(g keyengine.GrantRef, seq uint64) (string, error) {
-	t := grantToken{Version: grantTokenVersion, Account: g.Key.Account, KeyID: g.Key.KeyID, Life: r.Store.Life(), Seq: seq}
+	t := grantToken{Version: grantTokenVersion, Account: g.Key.Account, KeyID: g.Key.KeyID, Life: r.life(), Seq: seq}
 	if n, err := hex.Decode(t.GrantID[:], []byte(g.ID)); err != nil || n != len(t.GrantID) {
 		return "", fmt.Errorf("grant id %q is malformed", g.ID)
 	}
@@ -115,7 +115,7 @@ func (r *Region) checkGrantTokens(in kmsapi.Input) (seq uint64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if t.Life == r.Store.Life() { // of another history: there is nothing to wait for
+		if t.Life == r.life() { // of another history: there is nothing to wait for
 			seq = max(seq, t.Seq)
 		}
 	}

@@ -47,15 +47,17 @@ type Peers interface {
 
 // Config is what a Region is made of.
 type Config struct {
-	Place       keyengine.Place
-	Regions     []string // of the cluster
-	Node        string   // name of this node
-	Nodes       int      // voters of the Region
-	OtherNodes  []string // internal addresses of the other nodes
-	Store       Store
-	Log         eventlog.Log
-	Ring        *keyring.Ring
-	Peers       Peers
+	Place      keyengine.Place
+	Regions    []string // of the cluster
+	Node       string   // name of this node
+	Nodes      int      // voters of the Region
+	OtherNodes []string // internal addresses of the other nodes
+	Store      Store
+	Log        eventlog.Log
+	Ring       *keyring.Ring
+	Peers      Peers
+	// LeastLife is the life number that the Region must be in: a leader that finds an earlier one begins it.
+	LeastLife   uint64
 	Primitives  primitive.Set
 	Generator   Generator // makes material; nil: the primitives do, when they are asked
 	Random      io.Reader
@@ -196,6 +198,7 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}),
 	}
 	p.leaf.Store(r.view().NextLeaf())
+	r.beginLife(p)
 	r.proposer.Store(p)
 	var wg sync.WaitGroup
 	sample := func() bool { return r.clock.sample(ctx, r.otherClocks, r.Nodes/2+1) }
@@ -232,6 +235,11 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 
 // replicate runs the relay until ctx ends.
 func (r *Region) replicate(ctx context.Context, term uint64) {
+	for r.life() < r.LeastLife { // what this Region said in an earlier life is refused by those who know
+		if pause(ctx, leaderPause); ctx.Err() != nil {
+			return
+		}
+	}
 	for {
 		err := r.relay.Start(term)
 		if err == nil {

@@ -124,4 +124,9 @@ func (f forRelay) Precheck(ctx context.Context, pre replication.Pre) (fault *kms
 }
 
 // Life implements replication.Region.
-func (f forRelay) Life() uint64 { return f.Store.Life() }
+func (f forRelay) Life() uint64 { return f.life() }
+
+// Outlived implements replication.Region.
+func (f forRelay) Outlived(ctx context.Context, remembered uint64) error {
+	return f.outlived(ctx, remembered)
+}

@@ -59,6 +59,16 @@ type PreBody struct {
 	Pre   Pre   `cbor:"2,keyasint"`
 }
 
+// AskBody is the question of a Region in a new life: what do you have of this family?
+type AskBody struct {
+	Nonce     Nonce               `cbor:"1,keyasint"`
+	Partition string              `cbor:"2,keyasint"`
+	Account   string              `cbor:"3,keyasint"`
+	KeyID     string              `cbor:"4,keyasint"`
+	Applied   family.Version      `cbor:"5,keyasint"`           // of the record that it has
+	Held      []family.MaterialID `cbor:"6,keyasint,omitempty"` // the materials that it holds
+}
+
 // DigestBody is a step of anti-entropy. The question is Sums; its answer lists, for the buckets that
 // differ, what the answering Region has; the asking Region then sends its own list of the same
 // buckets, so that both know what to send.
@@ -111,6 +121,7 @@ type AnswerBody struct {
 	Key       *KeyBody            `cbor:"9,keyasint,omitempty"`
 	Record    *RecordBody         `cbor:"10,keyasint,omitempty"`
 	Digest    *DigestBody         `cbor:"11,keyasint,omitempty"`
+	Held      []family.MaterialID `cbor:"12,keyasint,omitempty"` // to an AskBody: what the answering Region holds and the asking one does not
 }
 
 // body is what DecodeBody returns: a body that knows its bounds.
@@ -171,6 +182,10 @@ func (b *StatusBody) validate() error {
 	return b.Status.Validate()
 }
 
+func (b *AskBody) validate() error {
+	return within(name(b.Partition), name(b.Account), name(b.KeyID), len(b.Held) <= family.MaxHeld)
+}
+
 func (b *KeyBody) validate() error {
 	return within(len(b.Public) > 0, len(b.Public) <= maxPublicKey)
 }
@@ -201,7 +216,7 @@ func (b *DigestBody) validate() error {
 }
 
 func (b *AnswerBody) validate() error {
-	if err := within(b.Code >= CodeOK, b.Code <= CodeConsent, len(b.Reason) <= maxText, len(b.FaultCode) <= maxName); err != nil {
+	if err := within(b.Code >= CodeOK, b.Code <= CodeConsent, len(b.Reason) <= maxText, len(b.FaultCode) <= maxName, len(b.Held) <= family.MaxHeld); err != nil {
 		return err
 	}
 	switch b.Code {

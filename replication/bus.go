@@ -15,10 +15,11 @@ const (
 	KindDigest Kind = "dig" // anti-entropy
 	KindKey    Kind = "key" // the sender's public sealing key and life
 	KindPre    Kind = "pre" // may this caller make a replica at yours?
+	KindAsk    Kind = "ask" // what do you have of this family? asked in a new life
 )
 
 // Kinds lists all kinds.
-var Kinds = []Kind{KindRecord, KindStatus, KindDigest, KindKey, KindPre}
+var Kinds = []Kind{KindRecord, KindStatus, KindDigest, KindKey, KindPre, KindAsk}
 
 // MaxEnvelope bounds an envelope in bytes.
 const MaxEnvelope = 512 << 10

@@ -129,7 +129,7 @@ func (s *session) act(ctx context.Context, e *Envelope) (*AnswerBody, *Sealed, e
 			return nil, nil, err
 		}
 		s.links[e.Src].announced(sealingKey{b.Step, b.Public}, e.SrcLife)
-		s.remembered(e.Src, b.LifeSeen)
+		s.remembered(ctx, e.Src, b.LifeSeen)
 		own, err := s.announcement(e.Src)
 		return &AnswerBody{Code: CodeKey, Key: own}, nil, err
 	case KindPre:
@@ -138,6 +138,12 @@ func (s *session) act(ctx context.Context, e *Envelope) (*AnswerBody, *Sealed, e
 			return nil, nil, err
 		}
 		return s.giveConsent(ctx, e.Src, b), nil, nil
+	case KindAsk:
+		b, err := read[AskBody](e.Body)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s.answerQuestion(ctx, e, b)
 	}
 	return nil, nil, fmt.Errorf("%w: unknown kind", errMalformed)
 }

@@ -25,6 +25,8 @@ type Region interface {
 	Precheck(ctx context.Context, p Pre) *kmsapi.Fault
 	// Life is how often the Region's history was begun anew; it starts at 1.
 	Life() uint64
+	// Outlived begins a life after remembered, which another Region knows of this one.
+	Outlived(ctx context.Context, remembered uint64) error
 }
 
 // Peer is another Region, as the cluster's file names it.

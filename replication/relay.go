@@ -151,6 +151,9 @@ func (s *session) plan() {
 					region := l.Record.Members[i].Region
 					concerned[region] = append(concerned[region], ref)
 				}
+				for _, region := range l.Awaits { // asked, though the record may not list it
+					concerned[region] = append(concerned[region], ref)
+				}
 			}
 		})
 		for region, refs := range concerned {

@@ -19,6 +19,7 @@ type parcel struct {
 	status  bool
 	carried []stored // with the record
 	salvage []stored // with the status
+	ask     bool     // what the other Region has, see reborn.go
 	open    bool     // the state demands a message, though the memory may say that it was said
 }
 
@@ -58,6 +59,8 @@ func (l *link) pack(ref keyengine.Ref, f force, m memory) (p *parcel) {
 				p.record = p.record || m.told != local.Record.Version
 			case family.SendStatus:
 				p.status = p.status || !known
+			case family.SendQuestion:
+				p.ask = true
 			}
 		}
 		if p.record {
@@ -102,6 +105,9 @@ func (l *link) deliver(ref keyengine.Ref, f force, m memory, key sealingKey) res
 	}
 	if p.status && res.err == nil {
 		l.deliverStatus(p, l.sealTo(), &res)
+	}
+	if p.ask && res.err == nil {
+		res.err = l.question(p.local)
 	}
 	return res
 }
@@ -264,19 +270,11 @@ func (l *link) meet() (key sealingKey, life uint64, err error) {
 	if a.Code != CodeKey {
 		return key, 0, fmt.Errorf("meet %s: %w: %s", l.to, errRefused, a.Reason)
 	}
-	l.remembered(l.to, a.Key.LifeSeen)
+	l.remembered(l.ctx, l.to, a.Key.LifeSeen)
 	if e.SrcLife > own.LifeSeen {
 		if err := l.config.Region.Propose(l.ctx, keyengine.SeePeer{Region: l.to, Life: e.SrcLife}, nil); err != nil {
 			return key, 0, fmt.Errorf("note the life of %s: %w", l.to, err)
 		}
 	}
 	return sealingKey{a.Key.Step, a.Key.Public}, e.SrcLife, nil
-}
-
-// remembered compares the life that another Region remembers of this one with the present one. A
-// greater one says that this Region was restored from a state older than what others have seen.
-func (s *session) remembered(by string, life uint64) {
-	if own := s.config.Region.Life(); life > own {
-		s.log.Error("another Region remembers a later life of this one: its history was lost", "by", by, "life", own, "remembered", life)
-	}
 }

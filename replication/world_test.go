@@ -87,7 +87,7 @@ func (s *site) append(c keyengine.Command, secrets []eventlog.Secret, changed ma
 	}
 	facts := keyengine.Facts{
 		Now: time.Now().Add(s.ahead).UnixMilli(), RequestID: "r", HandoffTimeout: 30_000,
-		Caller: kmsapi.Principal{Account: account, ARN: caller},
+		Caller: kmsapi.Principal{Account: account, ARN: caller}, Regions: []string{east, west, south},
 	}
 	d, err := keyengine.Decide(keyengine.NewView(&s.rows, s.place), facts, c)
 	if err != nil {
@@ -126,7 +126,29 @@ func (s *site) Precheck(context.Context, replication.Pre) *kmsapi.Fault {
 func (s *site) Life() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.life
+	return max(s.life, keyengine.NewView(&s.rows, s.place).Life())
+}
+
+func (s *site) Outlived(ctx context.Context, remembered uint64) error {
+	return s.Propose(ctx, keyengine.BeginLife{Life: remembered + 1}, nil)
+}
+
+// backup returns the rows as they are; rebirth goes back to them and begins a new life.
+func (s *site) backup() (kept rows.Memory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, v := range s.rows.Scan(nil, nil) {
+		kept.Put(bytes.Clone(k), bytes.Clone(v))
+	}
+	return kept
+}
+
+func (w *world) rebirth(region string, kept rows.Memory, life uint64) {
+	s := w.sites[region]
+	s.relay.Stop()
+	s.set(func(s *site) { s.rows = kept })
+	w.do(region, keyengine.BeginLife{Life: life})
+	w.lead(s)
 }
 
 func (s *site) set(change func(*site)) {

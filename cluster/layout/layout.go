@@ -46,8 +46,15 @@ type Region struct {
 	SigningKey   []byte `json:"signingKey"` // Ed25519 public key
 	NKey         string `json:"nkey"`       // NATS public user key
 	Bootstrapped bool   `json:"bootstrapped"`
+	Life         uint64 `json:"life,omitempty"` // the least life number that the Region must be in; see NewLife
 	Nodes        []Node `json:"nodes"`
 }
+
+// NewLife says that the Region's history was cut short, because it was restored from a backup or formed
+// anew from a node that was behind: seen is the greatest life number that is known of it, from its own files
+// or from another Region. When its nodes start again, the leader begins the new life before it does
+// anything else.
+func (r *Region) NewLife(seen uint64) { r.Life = max(r.Life, seen, 1) + 1 }
 
 // Node is one node of a Region.
 type Node struct {

@@ -3,8 +3,10 @@ package family
 // Here is where and when a command is decided.
 type Here struct {
 	Region         string
-	Now            int64 // Region time, ms since 1970 UTC
-	HandoffTimeout int64 // ms; see rule R6
+	Now            int64    // Region time, ms since 1970 UTC
+	HandoffTimeout int64    // ms; see rule R6
+	Life           uint64   // of the Region's history, from 1; 0 is 1. See rule R13
+	Peers          []string // the other Regions of the cluster
 }
 
 // Command is a wish that Decide turns into events or refuses.
@@ -23,6 +25,7 @@ type (
 	Replicate struct {
 		To   string
 		Init Init
+		Life uint64 // of the Region To, as far as it is known; 0 is 1
 	}
 	// UpdatePrimary begins a hand-off of the primary role.
 	UpdatePrimary struct{ To string }
@@ -71,13 +74,23 @@ type (
 	}
 	// FinishCreate is the second log entry of a replica's birth: the secrets of Materials are here.
 	FinishCreate struct{ Materials []MaterialID }
+	// Hear is what another Region answered to the question of a suspended member (R13): the version of its
+	// record, zero if it has none, and the materials it holds; Carried are those whose secrets came along.
+	// Life is the life of this Region in which it asked.
+	Hear struct {
+		From    string
+		Life    uint64
+		Version Version
+		Held    []MaterialID
+		Carried []MaterialID
+	}
 	// Tick is the passing of time: due deletions and the hand-off's time-out.
 	Tick struct{}
 )
 
 // The commands of an operator.
 type (
-	// FenceLost declares a member's Region lost for ever.
+	// FenceLost declares a member's Region lost for ever. A suspended member only waits for it no longer.
 	FenceLost struct{ Region string }
 	// ForcePromote makes this member primary without the old primary's consent.
 	ForcePromote struct{}
@@ -97,6 +110,7 @@ func (DeleteMaterial) command()   {}
 func (ReceiveRecord) command()    {}
 func (ReceiveStatus) command()    {}
 func (FinishCreate) command()     {}
+func (Hear) command()             {}
 func (Tick) command()             {}
 func (FenceLost) command()        {}
 func (ForcePromote) command()     {}

@@ -15,7 +15,7 @@ func Decide(here Here, l *Local, c Command) ([]Event, error) {
 	if d.l.Halted != "" {
 		return nil, haltedAnswer(c)
 	}
-	err := d.command(c)
+	err := d.decide(c)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,13 @@ type decision struct {
 func (d *decision) emit(e Event) {
 	Evolve(d.here.Region, &d.l, e)
 	d.events = append(d.events, e)
+}
+
+func (d *decision) decide(c Command) error {
+	if d.l.Suspended {
+		return d.whileSuspended(c)
+	}
+	return d.command(c)
 }
 
 func (d *decision) command(c Command) error {
@@ -81,7 +88,7 @@ func (d *decision) command(c Command) error {
 // haltedAnswer is R14: management is refused, messages and time pass without effect.
 func haltedAnswer(c Command) error {
 	switch c.(type) {
-	case ReceiveRecord, ReceiveStatus, FinishCreate, Tick:
+	case ReceiveRecord, ReceiveStatus, FinishCreate, Hear, Tick:
 		return nil
 	}
 	return &Refusal{Cause: StateHalted}
@@ -98,8 +105,8 @@ func (d *decision) advanceStatus(before *Local) {
 	if before != nil {
 		was = *before
 	}
-	if was.SV == 0 || was.Record.Primary == d.here.Region || !sameStatus(&was, &d.l) {
-		d.emit(StatusAdvanced{SV: d.l.SV + 1})
+	if was.SV == 0 || was.SV < d.floor() || was.Record.Primary == d.here.Region || !sameStatus(&was, &d.l) {
+		d.emit(StatusAdvanced{SV: max(d.l.SV, d.floor()) + 1})
 	}
 }
 
@@ -114,7 +121,7 @@ func (l *Local) Live() bool { return l != nil && l.State != None && l.State != D
 
 // IsPrimary reports whether region may write the family's record, l being its state of it.
 func IsPrimary(region string, l *Local) bool {
-	if !l.Live() {
+	if !l.Live() || l.Suspended {
 		return false
 	}
 	if mutant(LateRelinquish) && l.Updating && l.Record.Writer == region && l.Record.Version.Seq == 0 {

@@ -81,6 +81,15 @@ type (
 	MaterialRemoved struct {
 		Record Record `cbor:"1,keyasint"`
 	}
+	// PrimaryResumed is the first write of a primary in a new life of its Region.
+	PrimaryResumed struct {
+		Record      Record      `cbor:"1,keyasint"`
+		Certificate Certificate `cbor:"2,keyasint"`
+	}
+	// FamilyEnded is the last write: the primary is deleted as the last of its family.
+	FamilyEnded struct {
+		Record Record `cbor:"1,keyasint"`
+	}
 	// StatusReceived replaces what the primary knows about a member.
 	StatusReceived struct {
 		Status Status `cbor:"1,keyasint"`
@@ -173,6 +182,17 @@ type (
 	}
 	// ImportAwaited makes this member wait for material to be imported.
 	ImportAwaited struct{}
+	// FamilySuspended begins the search for what this Region forgot, in a new life of it. See rule R13.
+	FamilySuspended struct {
+		Awaits []string `cbor:"1,keyasint,omitempty"` // the Regions that must be heard, sorted
+	}
+	// PeerHeard notes that a Region has nothing newer than what is here, or is lost for ever.
+	PeerHeard struct {
+		Region string `cbor:"1,keyasint"`
+		Lost   bool   `cbor:"2,keyasint,omitempty"` // an operator said so
+	}
+	// FamilyResumed ends the search where another Region is primary.
+	FamilyResumed struct{}
 	// AlarmRaised halts this member: a promise of the protocol is broken. See rule R14.
 	AlarmRaised struct {
 		Reason string `cbor:"1,keyasint"`
@@ -221,6 +241,11 @@ func Events() []Event {
 		MaterialPlaced{},
 		MaterialErased{},
 		ImportAwaited{},
+		PrimaryResumed{},
+		FamilyEnded{},
+		FamilySuspended{},
+		PeerHeard{},
+		FamilyResumed{},
 	}
 }
 
@@ -262,6 +287,11 @@ func (MaterialRemoved) event()        {}
 func (MaterialPlaced) event()         {}
 func (MaterialErased) event()         {}
 func (ImportAwaited) event()          {}
+func (PrimaryResumed) event()         {}
+func (FamilyEnded) event()            {}
+func (FamilySuspended) event()        {}
+func (PeerHeard) event()              {}
+func (FamilyResumed) event()          {}
 
 // WrittenRecord returns the record that e writes, where e is one of the primary's own writes.
 func WrittenRecord(e Event) (Record, bool) {
@@ -297,6 +327,10 @@ func WrittenRecord(e Event) (Record, bool) {
 	case MaterialAdded:
 		return e.Record, true
 	case MaterialRemoved:
+		return e.Record, true
+	case PrimaryResumed:
+		return e.Record, true
+	case FamilyEnded:
 		return e.Record, true
 	}
 	return Record{}, false

@@ -1,5 +1,7 @@
 package family
 
+import "slices"
+
 // Evolve applies e to l. It only assigns: whether e may happen was decided when it did, and an old
 // log must read the same for ever. Slices and pointers in l are replaced, never changed in place.
 func Evolve(region string, l *Local, e Event) {
@@ -46,6 +48,12 @@ func Evolve(region string, l *Local, e Event) {
 		l.Held, l.Imports = union(l.Held, []MaterialID{e.Import.ID}), withImport(l.Imports, e.Import)
 	case MaterialErased:
 		l.Held, l.Imports = without(l.Held, e.Materials), erasedImports(l.Imports, e.Materials, &l.Record)
+	case FamilySuspended:
+		l.Suspended, l.Awaits = true, e.Awaits
+	case PeerHeard:
+		l.Awaits = slices.DeleteFunc(slices.Clone(l.Awaits), func(r string) bool { return r == e.Region })
+	case FamilyResumed:
+		l.Suspended, l.Awaits = false, nil
 	case AlarmRaised:
 		l.Halted = e.Reason
 	default:
@@ -68,6 +76,10 @@ func evolvePrimary(region string, l *Local, e Event) {
 	case PrimaryTaken:
 		l.Updating, l.Ready, l.View = false, 0, nil
 	case PrimaryForced:
+		l.Updating, l.Ready, l.View, l.HandoffAt = false, 0, nil, 0
+		l.Certificates = withCertificates(l.Certificates, []Certificate{e.Certificate})
+	case PrimaryResumed:
+		l.Suspended, l.Awaits = false, nil
 		l.Updating, l.Ready, l.View, l.HandoffAt = false, 0, nil, 0
 		l.Certificates = withCertificates(l.Certificates, []Certificate{e.Certificate})
 	case RotationStarted:

@@ -44,7 +44,7 @@ func EverywhereHeld(region string, l *Local, id MaterialID) bool {
 // Expiry returns when the first of the materials held here expires. A member of a hand-off keeps what
 // it has: the role is on its way to a member that is whole.
 func Expiry(l *Local) (at int64, ok bool) {
-	if !l.Live() || l.Updating || l.Halted != "" {
+	if !l.Live() || l.Updating || l.Suspended || l.Halted != "" {
 		return 0, false
 	}
 	for i := range l.Imports {

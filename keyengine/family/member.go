@@ -148,6 +148,9 @@ func (d *decision) cancelDeletion() error {
 // tick is the passing of time: R8, R9, R6, R15.
 func (d *decision) tick() {
 	if d.l.State == PendingDeletion && d.here.Now >= d.l.DeletionAt {
+		if d.isPrimary() && len(d.l.Record.Members) > 1 {
+			d.end()
+		}
 		d.emit(KeyDeleted{})
 		return
 	}
@@ -158,4 +161,11 @@ func (d *decision) tick() {
 	if mutant(UnfreezeAlone) && d.l.Ready > 0 && d.here.Now/d.here.HandoffTimeout%3 == 0 {
 		d.emit(Thawed{})
 	}
+}
+
+// end is a family's last write. Orphans that hear of it have nobody left to give their secrets to.
+func (d *decision) end() {
+	r := d.next()
+	r.Handoff, r.Ended = nil, true
+	d.emit(FamilyEnded{Record: r})
 }

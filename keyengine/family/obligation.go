@@ -9,6 +9,7 @@ type What uint8
 const (
 	SendRecord What = iota + 1
 	SendStatus
+	SendQuestion // R13: what do you have?
 )
 
 // Obligation is a message that is owed until the state says otherwise.
@@ -26,6 +27,9 @@ func Obligations(region string, l *Local) []Obligation {
 	if l == nil || l.Record.Version.IsZero() || l.Halted != "" {
 		return nil
 	}
+	if l.Suspended {
+		return questions(l)
+	}
 	if l.Record.Primary != region {
 		return memberObligations(l)
 	}
@@ -36,6 +40,31 @@ func Obligations(region string, l *Local) []Obligation {
 	for i := range l.Record.Members {
 		if m := &l.Record.Members[i]; m.Region != region && owesRecord(l, m) {
 			out = append(out, Obligation{To: m.Region, What: SendRecord})
+		}
+	}
+	return out
+}
+
+// questions are those of a suspended member, which says nothing else by itself: what it has is old.
+func questions(l *Local) []Obligation {
+	var out []Obligation
+	for _, region := range l.Awaits {
+		out = append(out, Obligation{To: region, What: SendQuestion})
+	}
+	return out
+}
+
+// Gives returns the materials whose secrets go with the answer to a suspended member's question: what
+// the member of asker lacks and this one holds.
+func Gives(asker string, l *Local, lacks []MaterialID) []MaterialID {
+	m := l.Record.member(asker)
+	if l.Record.external() || m == nil || m.Gone || !l.Live() {
+		return nil
+	}
+	var out []MaterialID
+	for _, id := range l.Held {
+		if lists(l.Record.Materials, id) && has(lacks, id) {
+			out = append(out, id)
 		}
 	}
 	return out
@@ -75,7 +104,7 @@ func StatusOf(region string, l *Local) Status {
 
 // SendsStatusTo returns the Region to which the member of region reports, or "" if to none.
 func SendsStatusTo(region string, l *Local) string {
-	if l == nil || l.Record.Version.IsZero() || l.Record.Primary == region || l.Halted != "" {
+	if l == nil || l.Record.Version.IsZero() || l.Record.Primary == region || l.Halted != "" || l.Suspended {
 		return ""
 	}
 	return l.Record.Primary

@@ -30,9 +30,17 @@ func (d *decision) replicate(c *Replicate) error {
 	}
 	r := d.next()
 	init := c.Init
-	r.Members = withMember(r.Members, Member{Region: c.To, Inc: r.Version, Init: &init})
+	r.Members = withMember(r.Members, Member{Region: c.To, Inc: r.Version, Init: &init, Life: laterLife(c.Life)})
 	d.emit(ReplicaAdded{Record: r, Region: c.To})
 	return nil
+}
+
+// laterLife is what a record says of a life: nothing of the first.
+func laterLife(life uint64) uint64 {
+	if life <= 1 {
+		return 0
+	}
+	return life
 }
 
 func (d *decision) updatePrimary(to string) error {

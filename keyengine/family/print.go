@@ -44,6 +44,13 @@ func Describe(e Event) string {
 		return fmt.Sprintf("%s then %d days", name, e.WindowDays)
 	case StatusAdvanced:
 		return fmt.Sprintf("%s %d", name, e.SV)
+	case FamilySuspended:
+		return name + " until heard: " + strings.Join(e.Awaits, " ")
+	case PeerHeard:
+		if e.Lost {
+			return name + " " + e.Region + ": given up for lost"
+		}
+		return name + " " + e.Region
 	case AlarmRaised:
 		return name + ": " + e.Reason
 	}

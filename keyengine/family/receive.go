@@ -12,7 +12,17 @@ func (d *decision) receiveRecord(c *ReceiveRecord) {
 		}
 		return
 	}
+	if d.forgot(r) {
+		d.suspend(r)
+		d.adopt(c)
+		return
+	}
 	if reason := d.brokenPromise(r); reason != "" {
+		if d.here.Life > 1 && r.Writer == d.here.Region { // written in an earlier life, and brought by one who was given up
+			d.suspend(r)
+			d.adopt(c)
+			return
+		}
 		d.alarm(reason)
 		return
 	}
@@ -125,7 +135,7 @@ func (d *decision) orphan(c *ReceiveRecord, inc Version, reason string) {
 // release erases an orphan's secrets once the family lists them all: a primary lists a material
 // only when it holds it. Imported ones go at once: callers have them.
 func (d *decision) release() {
-	if d.l.Orphan && (d.l.Record.external() || listsAll(d.l.Record.Materials, d.l.Held) || mutant(NoSalvage)) {
+	if d.l.Orphan && (d.l.Record.external() || d.l.Record.Ended || listsAll(d.l.Record.Materials, d.l.Held) || mutant(NoSalvage)) {
 		d.emit(OrphanReleased{})
 	}
 }

@@ -120,6 +120,7 @@ type Member struct {
 	Gone   bool    `cbor:"3,keyasint,omitempty"` // irrevocably deleted, or fenced
 	Fenced bool    `cbor:"4,keyasint,omitempty"` // declared lost by an operator
 	Init   *Init   `cbor:"5,keyasint,omitempty"`
+	Life   uint64  `cbor:"6,keyasint,omitempty"` // of the Region when it was listed, if greater than 1
 }
 
 // Record is what all members of a family share. One Region writes it, the primary; its Version
@@ -144,6 +145,7 @@ type Record struct {
 	Rotation  Rotation   `cbor:"16,keyasint"`
 	Handoff   *Handoff   `cbor:"17,keyasint,omitempty"`
 	Attempt   uint32     `cbor:"18,keyasint,omitempty"` // number of hand-offs ever begun
+	Ended     bool       `cbor:"19,keyasint,omitempty"` // the last record there is: the primary is deleted too
 }
 
 // State is the life of a member, without the overlay Updating.
@@ -215,5 +217,7 @@ type Local struct {
 	HandoffAt    int64         `cbor:"16,keyasint,omitempty"` // when this Region, as primary, began the hand-off
 	Certificates []Certificate `cbor:"17,keyasint,omitempty"` // sorted by generation and epoch
 	Halted       string        `cbor:"18,keyasint,omitempty"` // rule R14: the broken promise that stopped this member; cryptography goes on
+	Suspended    bool          `cbor:"20,keyasint,omitempty"` // rule R13: nothing is written until Awaits were heard; cryptography goes on
+	Awaits       []string      `cbor:"21,keyasint,omitempty"` // while Suspended: the Regions that were not heard yet, sorted
 	Imports      []Import      `cbor:"19,keyasint,omitempty"` // origin EXTERNAL: what is known of the materials imported here, sorted by ID
 }

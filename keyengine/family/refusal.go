@@ -31,6 +31,7 @@ const (
 	MaterialPending                     // new material while another waits for a rotation
 	NothingToRotate                     // Rotate of origin EXTERNAL without a pending material
 	NotEverywhere                       // … that a member does not hold
+	StateSuspended                      // R13: this Region may have forgotten what it wrote
 )
 
 // Refusal is the error of a caller's command.
@@ -64,6 +65,7 @@ var causeTexts = [...]string{
 	MaterialPending:    "another material waits for a rotation",
 	NothingToRotate:    "no material waits for a rotation",
 	NotEverywhere:      "a member lacks the material that waits",
+	StateSuspended:     "the Region was restored and has not heard from every other Region yet",
 }
 
 func (c Cause) String() string {

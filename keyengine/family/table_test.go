@@ -141,6 +141,7 @@ func TestEventsAreNumbered(t *testing.T) {
 		"DeletionScheduled", "ReplicaDeletionAwaited", "DeletionCancelled", "KeyDeleted",
 		"Orphaned", "OrphanReleased", "StatusAdvanced", "AlarmRaised",
 		"MaterialAdded", "MaterialRemoved", "MaterialPlaced", "MaterialErased", "ImportAwaited",
+		"PrimaryResumed", "FamilyEnded", "FamilySuspended", "PeerHeard", "FamilyResumed",
 	}
 	var got []string
 	for _, e := range Events() {

@@ -218,7 +218,7 @@ func (n *Node) openRegion() error {
 	}
 	n.region = region.New(region.Config{
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
-		Store: store{n.store}, Log: n.log, Ring: c.Ring, Peers: n.peers,
+		LeastLife: c.Region.Life, Store: store{n.store}, Log: n.log, Ring: c.Ring, Peers: n.peers,
 		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
 		Attestation: c.Attestation,
 		NewRelay: func(of replication.Region) region.Relay {

@@ -1,0 +1,197 @@
+package family
+
+import "slices"
+
+// R13: a Region whose history was cut short (restored from a backup, or formed anew from a node that was
+// behind) begins a new life. It may have written records that it forgot, so it must not write another
+// before it knows the greatest there is. Its families are suspended: what is here may be used, nothing is
+// written, until every other Region has said, in the new life, what it has.
+
+// lifeShift places a life in a status number, above all numbers of the lives before: what a member says
+// after its rebirth is newer than what it said and forgot.
+const lifeShift = 32
+
+// floor is the least number of a status of this life.
+func (d *decision) floor() uint64 {
+	if d.here.Life <= 1 {
+		return 0
+	}
+	return (d.here.Life - 1) << lifeShift
+}
+
+// whileSuspended decides what a suspended member takes in. All else waits.
+func (d *decision) whileSuspended(c Command) error {
+	switch c := c.(type) {
+	case ReceiveRecord:
+		d.adopt(&c)
+	case Hear:
+		d.hear(&c)
+	case FinishCreate:
+		d.finishCreate(c.Materials)
+	case FenceLost:
+		if err := d.excuse(c.Region); err != nil {
+			return err
+		}
+	case ReceiveStatus, Tick:
+		return nil
+	default:
+		return first(d.mustLive(), refuse(StateSuspended))
+	}
+	d.resume()
+	return nil
+}
+
+// forgot reports whether a record shows that this Region forgot a part of the family's history: the
+// family is unknown, and in an earlier life this Region wrote in it, was its primary or became its member.
+func (d *decision) forgot(r *Record) bool {
+	if d.here.Life <= 1 || !d.l.Record.Version.IsZero() {
+		return false
+	}
+	m := r.member(d.here.Region)
+	return r.Writer == d.here.Region || r.Primary == d.here.Region || m != nil && max(m.Life, 1) < d.here.Life
+}
+
+// suspend begins R13 for a family that was met after the rebirth.
+func (d *decision) suspend(r *Record) {
+	d.emit(FamilySuspended{Awaits: Awaited(d.here.Region, d.here.Peers, r)})
+}
+
+// Awaited returns the Regions that must be heard before a family goes on: all of the cluster, and all
+// members that no operator fenced, but region itself.
+func Awaited(region string, peers []string, r *Record) []string {
+	var out []string
+	for _, p := range peers {
+		if m := r.member(p); p != region && (m == nil || !m.Fenced) {
+			out = append(out, p)
+		}
+	}
+	for i := range r.Members {
+		if m := &r.Members[i]; m.Region != region && !m.Gone && !slices.Contains(out, m.Region) {
+			out = append(out, m.Region)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// adopt takes a newer record for what it is, also one that this Region wrote and forgot.
+func (d *decision) adopt(c *ReceiveRecord) {
+	r := &c.Record
+	if !d.l.Record.Version.Less(r.Version) {
+		if d.l.Live() && d.l.Record.Version == r.Version {
+			d.importMaterials(c.Carried)
+		}
+		return
+	}
+	m := r.member(d.here.Region)
+	switch {
+	case m != nil && !m.Gone && d.l.Live() && m.Inc == d.l.Inc:
+		whole := holdsPermanent(d.l.Held, &d.l.Record)
+		d.acceptEvent(c)
+		d.importMaterials(c.Carried)
+		if d.l.Record.external() {
+			d.followImports(whole)
+		}
+		if d.l.Updating { // consent is given anew, if it is still wanted
+			d.emit(Thawed{})
+		}
+	case m != nil && !m.Gone && d.l.Inc.Less(m.Inc):
+		d.join(c, m.Inc)
+	case d.l.Live():
+		inc := d.l.Inc
+		if m != nil && inc.Less(m.Inc) {
+			inc = m.Inc
+		}
+		d.orphan(c, inc, "")
+	case !d.l.Record.Version.IsZero():
+		d.acceptEvent(c)
+		d.release()
+	}
+}
+
+// hear notes what another Region has, when nothing of it is missing here any more.
+func (d *decision) hear(c *Hear) {
+	if c.Life != d.here.Life || d.l.Record.Version.Less(c.Version) {
+		return // of an earlier life; or its record comes first
+	}
+	if d.l.Live() {
+		d.importMaterials(c.Carried)
+		for _, id := range c.Held {
+			if !d.l.Record.external() && lists(d.l.Record.Materials, id) && !has(d.l.Held, id) {
+				return
+			}
+		}
+	}
+	if slices.Contains(d.l.Awaits, c.From) {
+		d.emit(PeerHeard{Region: c.From})
+	}
+}
+
+// excuse gives a Region up that will never answer.
+func (d *decision) excuse(region string) error {
+	if !slices.Contains(d.l.Awaits, region) {
+		return first(d.mustLive(), refuse(StateSuspended))
+	}
+	d.emit(PeerHeard{Region: region, Lost: true})
+	return nil
+}
+
+// resume ends the suspension when all were heard. A primary goes on in an epoch of its own: whatever it
+// wrote and forgot is older.
+func (d *decision) resume() {
+	if !d.l.Suspended || len(d.l.Awaits) > 0 {
+		return
+	}
+	if d.l.Record.Primary == d.here.Region && d.l.Live() {
+		d.resumePrimary()
+		return
+	}
+	d.emit(FamilyResumed{})
+	if h := d.l.Record.Handoff; h != nil && h.To == d.here.Region && d.l.Live() {
+		d.consider(h.Attempt)
+	}
+}
+
+func (d *decision) resumePrimary() {
+	r := d.next()
+	r.Version.Epoch, r.Version.Seq, r.Handoff = r.Version.Epoch+1, 1, nil
+	r.Materials, r.Current, r.Pending, r.PendingAt = d.surviving()
+	if !r.external() && r.Current.IsZero() {
+		return // nobody has anything to use: an operator may promote another member
+	}
+	whole := holdsPermanent(d.l.Held, &d.l.Record)
+	d.emit(PrimaryResumed{Record: r, Certificate: certify(r, d.here.Region)})
+	d.finishCreate(nil)
+	if d.l.Record.external() {
+		d.followImports(whole)
+	}
+	if d.l.State == PendingDeletion && d.othersLive() {
+		d.emit(ReplicaDeletionAwaited{WindowDays: d.l.WindowDays})
+	}
+	d.progress()
+}
+
+// surviving is what is left of the record's materials: those whose secret is here. All others were heard,
+// so nobody has the rest. Imported ones are brought again, but for a pending one.
+func (d *decision) surviving() (materials []Material, current, pending MaterialID, pendingAt int64) {
+	r := &d.l.Record
+	current = r.Current
+	for _, m := range r.Materials {
+		if has(d.l.Held, m.ID) || r.external() && m.ID != r.Pending {
+			materials = append(materials, m)
+		}
+	}
+	if has(d.l.Held, r.Pending) {
+		pending, pendingAt = r.Pending, r.PendingAt
+	}
+	if lists(materials, current) {
+		return materials, current, pending, pendingAt
+	}
+	current = MaterialID{}
+	for _, m := range materials {
+		if m.ID != pending {
+			current = m.ID
+		}
+	}
+	return materials, current, pending, pendingAt
+}

@@ -1,0 +1,95 @@
+package replication_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"meridian/keyengine"
+	"meridian/keyengine/family"
+	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/rows"
+	"meridian/replication/membus"
+)
+
+// TestRebornPrimaryFindsWhatItForgot restores the primary's Region from a state of before a rotation and a
+// replica. It must write nothing before both others were heard, and then have the forgotten material.
+func TestRebornPrimaryFindsWhatItForgot(t *testing.T) {
+	inWorld(t, membus.Options{}, func(w *world) {
+		ref := w.create(east)
+		w.replicate(east, ref, west)
+		w.within(10*time.Second, "the replica is whole", func() bool { return w.converged(ref, east, west) })
+		kept := w.sites[east].backup()
+
+		forgotten := w.rotate(east, ref)
+		w.replicate(east, ref, south)
+		w.within(10*time.Second, "the rotation is done", func() bool {
+			return w.converged(ref, east, west, south) && w.sites[south].family(ref).Record.Current == forgotten
+		})
+		secret := w.sites[west].plain(t, ref, forgotten)
+		before := w.sites[west].family(ref).Record.Version
+
+		w.network.Cut(east, south, true)
+		w.rebirth(east, kept, 2)
+		w.within(10*time.Second, "the record is adopted", func() bool { return w.sites[east].family(ref).Record.Version == before })
+		if l := w.sites[east].family(ref); !l.Suspended || strings.Join(l.Awaits, " ") != south {
+			t.Fatalf("with %s unheard: suspended %v, awaits %v", south, l.Suspended, l.Awaits)
+		}
+		_, err := w.sites[east].decide(keyengine.DisableKey{Request: &kmsapi.DisableKeyRequest{KeyId: &ref.KeyID}}, nil)
+		if err == nil {
+			t.Error("a suspended key was disabled")
+		}
+		w.network.Cut(east, south, false)
+		w.within(time.Minute, "the family goes on", func() bool {
+			l := w.sites[east].family(ref)
+			return !l.Suspended && w.converged(ref, east, west, south) && before.Less(l.Record.Version)
+		})
+		l := w.sites[east].family(ref)
+		if l.Record.Version.Epoch != before.Epoch+1 || l.Record.Primary != east {
+			t.Errorf("goes on as %v of %s, want epoch %d", l.Record.Version, l.Record.Primary, before.Epoch+1)
+		}
+		if got := w.sites[east].plain(t, ref, forgotten); !bytes.Equal(got, secret) {
+			t.Error("the forgotten material came back as another")
+		}
+	})
+}
+
+// TestRebornRegionThatKnowsNothing restores the primary's Region from a state of before the key: it is
+// made anew from what its replica holds, and is primary again.
+func TestRebornRegionThatKnowsNothing(t *testing.T) {
+	inWorld(t, membus.Options{}, func(w *world) {
+		ref := w.create(east)
+		w.replicate(east, ref, west)
+		w.within(10*time.Second, "the replica is whole", func() bool { return w.converged(ref, east, west) })
+		w.rebirth(east, rows.Memory{}, 2)
+		w.within(3*time.Minute, "the key is back", func() bool {
+			l := w.sites[east].family(ref)
+			return l.State == family.Enabled && !l.Suspended && w.converged(ref, east, west)
+		})
+		if l := w.sites[east].family(ref); l.Record.Primary != east || l.Halted != "" {
+			t.Errorf("primary %s, halted %q", l.Record.Primary, l.Halted)
+		}
+	})
+}
+
+// TestRememberedLifeBeginsAnother restores a Region to before a life that the others remember: nobody says
+// so, and it finds out.
+func TestRememberedLifeBeginsAnother(t *testing.T) {
+	inWorld(t, membus.Options{}, func(w *world) {
+		ref := w.create(east)
+		w.replicate(east, ref, west)
+		w.within(10*time.Second, "the replica is whole", func() bool { return w.converged(ref, east, west) })
+		kept := w.sites[east].backup()
+		w.rebirth(east, w.sites[east].backup(), 2)
+		w.within(time.Minute, "life 2 is known", func() bool {
+			var seen uint64
+			w.sites[west].View(func(v *keyengine.View) { seen = v.Peer(east) })
+			return seen == 2
+		})
+		w.rebirth(east, kept, 1) // nothing begins: it is in life 1
+		w.within(time.Minute, "a third life begins and ends well", func() bool {
+			return w.sites[east].Life() == 3 && !w.sites[east].family(ref).Suspended && w.converged(ref, east, west)
+		})
+	})
+}

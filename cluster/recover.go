@@ -158,7 +158,8 @@ func (r *recoverer) extract(s *survivor, id string) error {
 
 // begin makes the folders of all nodes anew, puts them in the place of the old ones, and enters the new ids.
 func (r *recoverer) begin(best survivor) error {
-	done, file, err := rebirth.Begin(best.file, keystore.Origin{Domain: rebirth.Domain(r.region.Name)})
+	file := filepath.Join(r.temp, "reborn")
+	done, err := rebirth.Begin(best.file, file, keystore.Origin{Domain: rebirth.Domain(r.region.Name)})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
+//	GET  /v1/backup            the state as a snapshot, event log included
 //	GET  /v1/members           []Member, as the node knows them
 //	POST /v1/members           Member to add without a vote, or, when it has caught up, with one; the leader's to do
 //	DELETE /v1/members/{id}    ends a membership; the leader's to do

@@ -274,3 +274,25 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestForAnotherCluster: the keys are the same, the cluster is not, and the ring it was made of is left as it is.
+func TestForAnotherCluster(t *testing.T) {
+	r := newRing(t, "us-east-1", 1)
+	was := r.ClusterID()
+	next, err := r.For("another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next.ClusterID() != "another" || next.Region() != "us-east-1" || r.ClusterID() != was {
+		t.Errorf("%s of %q, from %q", next, next.ClusterID(), r.ClusterID())
+	}
+	if a, b := next.Public(), r.Public(); !bytes.Equal(a.Signing, b.Signing) || a.NKey != b.NKey {
+		t.Error("the keys differ")
+	}
+	if !bytes.Equal(next.Sign("t", []byte("m")), r.Sign("t", []byte("m"))) {
+		t.Error("the signatures differ")
+	}
+	if _, err := r.For(""); err == nil {
+		t.Error("a ring for no cluster")
+	}
+}

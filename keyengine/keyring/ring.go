@@ -32,6 +32,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"meridian/keyengine/canonical"
 	"meridian/keyengine/primitive"
 )
 
@@ -107,6 +108,16 @@ func assemble(r *Ring) (*Ring, error) {
 		return nil, fmt.Errorf("nkey: %w", err)
 	}
 	return r, nil
+}
+
+// For returns the same keys as the ring of another cluster: of one that goes on from a backup of this one.
+func (r *Ring) For(clusterID string) (*Ring, error) {
+	c := r.contents()
+	defer c.clear()
+	c.ClusterID = clusterID
+	plaintext := canonical.Marshal(c)
+	defer clear(plaintext)
+	return decodeContents(plaintext)
 }
 
 // ClusterID returns the id of the cluster that the ring was made for.

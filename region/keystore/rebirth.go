@@ -12,15 +12,13 @@ import (
 	"meridian/eventlog"
 )
 
-// ErrBeforeFirst is what Rewrite returns for a point before the first record.
-var ErrBeforeFirst = errors.New("the event log has no record up to that point")
-
 // Origin is the beginning of another history of the same records: of a Region that lost its majority, or that
 // came from a backup.
 type Origin struct {
 	ClusterID string // empty: as it was
 	Life      uint64 // 0: one more than it was
-	// Seq and At are where the history ends: the last record, and Region time in ms; 0: it does not end there.
+	// Seq and At are where the history ends: the last record, and Region time in ms; 0: it does not end there. A time
+	// before the first record leads to an empty state.
 	Seq    uint64
 	At     int64
 	Domain Domain
@@ -137,9 +135,7 @@ func (w *rewriter) replay() error {
 			return fmt.Errorf("record %d: %w", e.Seq, err)
 		}
 	}
-	switch bounded := o.Seq > 0 || o.At > 0; {
-	case bounded && w.Meta.Seq == 0:
-		return ErrBeforeFirst
+	switch {
 	case o.Seq > w.Meta.Seq && o.At == 0:
 		return fmt.Errorf("it ends with record %d, before record %d", w.Meta.Seq, o.Seq)
 	case w.Meta.Seq == w.From.Seq: // barriers after the last record count, too

@@ -36,6 +36,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)
+	mux.HandleFunc("GET /v1/backup", n.getBackup)
 	mux.HandleFunc("GET /v1/members", n.getMembers)
 	mux.HandleFunc("POST /v1/members", n.postMember)
 	mux.HandleFunc("DELETE /v1/members/{id}", n.deleteMember)

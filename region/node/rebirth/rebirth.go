@@ -96,23 +96,22 @@ func Later(a, b keystore.Meta) bool {
 	return a.Index > b.Index
 }
 
-// Begin reads the snapshot in file and writes the one that a new history begins with beside it. It returns its path.
-func Begin(file string, o keystore.Origin) (done keystore.Rewritten, path string, err error) {
-	in, err := os.Open(file)
+// Begin reads the snapshot in one file and writes the one that a new history begins with to another.
+func Begin(from, to string, o keystore.Origin) (done keystore.Rewritten, err error) {
+	in, err := os.Open(from)
 	if err != nil {
-		return done, "", err
+		return done, err
 	}
 	defer in.Close()
-	path = file + ".reborn"
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return done, "", err
+		return done, err
 	}
-	done, err = keystore.Rewrite(in, file+".scratch", o, out)
+	done, err = keystore.Rewrite(in, to+".scratch", o, out)
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return done, "", errors.Join(fmt.Errorf("%s: %w", file, err), os.Remove(path))
+		return done, errors.Join(fmt.Errorf("%s: %w", from, err), os.Remove(to))
 	}
-	return done, path, nil
+	return done, nil
 }
 
 // Plant has a node with a new folder begin with the snapshot in file, in a group of all nodes of r.

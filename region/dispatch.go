@@ -179,11 +179,16 @@ func (r *Region) atLeader(ctx context.Context, op *kmsapi.Operation, call *kmsap
 		if call.Forwarded {
 			return nil, notLeader(call)
 		}
-		pause(ctx, leaderPause)
-		if ctx.Err() != nil {
+		if !r.rest(ctx) {
 			return nil, kmsapi.Errorf(kmsapi.KMSInternalException, "Region %s has no leader that answers in time. The outcome of the call is unknown; try again.", r.Place.Region)
 		}
 	}
+}
+
+// restAtLeader waits a little, unless the time is up.
+func restAtLeader(ctx context.Context) bool {
+	pause(ctx, leaderPause)
+	return ctx.Err() == nil
 }
 
 func throttled(err error) bool {

@@ -31,6 +31,9 @@ func dedupKey(call *kmsapi.Call, operation string) []byte {
 
 // decider is the proposer of the present term; eventlog.ErrNotLeader if this node does not lead.
 func (r *Region) decider() (*proposer, error) {
+	if r.still {
+		return r.deciderInPlace()
+	}
 	if p := r.proposer.Load(); p != nil {
 		return p, nil
 	}

@@ -60,6 +60,7 @@ type proposer struct {
 	slog  *slog.Logger
 	leaf  atomic.Uint64 // the next leaf of the key-encryption keys that this term hands out
 
+	inPlace bool // the caller of submit decides: see Still
 	queue   chan *proposal
 	stopped chan struct{} // closed when no proposal will be decided any more
 }
@@ -71,6 +72,10 @@ func (p *proposer) nextLeaf() uint64 { return p.leaf.Add(1) - 1 }
 // submit decides p. Its errors are a *kmsapi.Fault, or one of eventlog's with their meaning.
 func (p *proposer) submit(ctx context.Context, pr *proposal) outcome {
 	pr.done = make(chan outcome, 1)
+	if p.inPlace {
+		_, _ = p.round(pr) // its error is in the outcome
+		return <-pr.done
+	}
 	select {
 	case <-p.stopped:
 		return outcome{err: eventlog.ErrNotLeader}

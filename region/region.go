@@ -104,6 +104,9 @@ type Region struct {
 	ready     atomic.Bool
 	caughtUp  atomic.Pointer[time.Time] // when the last catch-up that worked began
 
+	still bool                       // no goroutine works for this Region: see Still
+	rest  func(context.Context) bool // waits before another attempt at the leader; false: it is in vain
+
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 }
@@ -111,7 +114,20 @@ type Region struct {
 // New starts this node's part of a Region.
 func New(c Config) *Region {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &Region{Config: c, dueNow: make(chan struct{}, 1), stop: cancel}
+	r := assemble(c)
+	r.stop = cancel
+	r.wg.Go(func() { r.follow(ctx) })
+	r.wg.Go(func() {
+		r.becomeReady(ctx)
+		every(ctx, freshEvery, func() { r.stayFresh(ctx) })
+	})
+	r.wg.Go(func() { every(ctx, reportEvery, func() { r.reportUses(ctx) }) })
+	return r
+}
+
+// assemble puts the parts of a Region together. None of them works yet.
+func assemble(c Config) *Region {
+	r := &Region{Config: c, dueNow: make(chan struct{}, 1), rest: restAtLeader}
 	r.clock = NewClock(c.Wall, func() int64 { return r.view().ClockOffset() })
 	if r.HandoffTimeout == 0 {
 		r.HandoffTimeout = DefaultHandoffTimeout
@@ -123,12 +139,6 @@ func New(c Config) *Region {
 	if c.NewRelay != nil {
 		r.relay = c.NewRelay(forRelay{r})
 	}
-	r.wg.Go(func() { r.follow(ctx) })
-	r.wg.Go(func() {
-		r.becomeReady(ctx)
-		every(ctx, freshEvery, func() { r.stayFresh(ctx) })
-	})
-	r.wg.Go(func() { every(ctx, reportEvery, func() { r.reportUses(ctx) }) })
 	return r
 }
 
@@ -193,12 +203,7 @@ func (r *Region) follow(ctx context.Context) {
 // lead starts the leader's work of one term and returns what ends it.
 func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &proposer{
-		term: term, place: r.Place, state: r.Store, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
-		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}),
-	}
-	p.leaf.Store(r.view().NextLeaf())
-	r.beginLife(p)
+	p := r.newProposer(term)
 	r.proposer.Store(p)
 	var wg sync.WaitGroup
 	sample := func() bool { return r.clock.sample(ctx, r.otherClocks, r.Nodes/2+1) }
@@ -231,6 +236,17 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 		wg.Wait()
 		r.Logger.Info("no longer leading", "term", term)
 	}
+}
+
+// newProposer makes the proposer of a term that this node leads.
+func (r *Region) newProposer(term uint64) *proposer {
+	p := &proposer{
+		term: term, place: r.Place, state: r.Store, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
+		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}),
+	}
+	p.leaf.Store(r.view().NextLeaf())
+	r.beginLife(p)
+	return p
 }
 
 // replicate runs the relay until ctx ends.

@@ -65,12 +65,14 @@ func Floors() map[string]Floor {
 		"cluster/fault":   {Number: 3},
 		"cluster/sim":     {Number: 3},
 		"cluster/seed":    {Number: 3},
+		"cluster/virtual": {Number: 3},
 
 		// Clusters of processes.
 		"cluster":             {Number: 4},
 		"cluster/bench":       {Number: 4},
 		"cluster/console":     {Number: 4},
 		"cluster/clustertest": {Number: 4},
+		"cluster/live":        {Number: 4},
 		"cluster/scenario":    {Number: 4},
 
 		// Programs, and the tests that start them.
@@ -95,7 +97,7 @@ func Owners() map[string][]string {
 		"github.com/decred":                 {"keyengine/primitive/secp256k1"},
 		"gopkg.in/yaml":                     {"cluster/seed", "keyengine/identity", "keyengine/strictyaml"},
 		"github.com/emmansun":               {"keyengine/primitive/sm2"},
-		"github.com/aws":                    {"cluster/bench", "cluster/e2e", "cluster/scenario"},
+		"github.com/aws":                    {"cluster/bench", "cluster/e2e", "cluster/live", "cluster/scenario"},
 		"github.com/cockroachdb/datadriven": {},
 		"pgregory.net/rapid":                {},
 	}

@@ -42,6 +42,9 @@ func members(n int) (list []raftlog.Member) {
 func start(net *logtest.Network, addr string, fs *vfs.MemFS, o options) (s *server, err error) {
 	s = &server{addr: addr, fs: fs}
 	defer func() {
+		if p := recover(); p != nil { // what would have ended the process
+			err = fmt.Errorf("fatal: %v", p)
+		}
 		if err != nil {
 			err = errors.Join(err, s.stop())
 		}

@@ -1,8 +1,10 @@
 package raftlog
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -15,8 +17,9 @@ var (
 
 // guard stands before the log's disk and lets no failure pass but once: the first calls fatal, and
 // all calls after it fail. A failed fsync may have dropped the pages it could not write, so to try
-// again would only look like success. A panic of the database (a page freed twice, a wrong
-// checksum) counts as a failure.
+// again would only look like success. A panic of the database (a page freed twice, a mapped file
+// that is shorter than its pages say) counts as a failure, and so does a wrong checksum: what passes
+// is framed on its way to the disk and checked on its way back.
 type guard struct {
 	logs   raft.LogStore
 	stable raft.StableStore
@@ -28,6 +31,7 @@ func (g *guard) do(doing string, f func() error) (err error) {
 	if e := g.failed.Load(); e != nil {
 		return *e
 	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // the database maps its file
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -72,7 +76,12 @@ func (g *guard) LastIndex() (i uint64, err error) {
 
 // GetLog implements raft.LogStore.
 func (g *guard) GetLog(index uint64, log *raft.Log) error {
-	return g.do("read entry", func() error { return g.logs.GetLog(index, log) })
+	return g.do(fmt.Sprintf("read entry %d", index), func() error {
+		if err := g.logs.GetLog(index, log); err != nil {
+			return err
+		}
+		return unseal(index, log)
+	})
 }
 
 // StoreLog implements raft.LogStore.
@@ -80,7 +89,11 @@ func (g *guard) StoreLog(log *raft.Log) error { return g.StoreLogs([]*raft.Log{l
 
 // StoreLogs implements raft.LogStore.
 func (g *guard) StoreLogs(logs []*raft.Log) error {
-	return g.do("write entries", func() error { return g.logs.StoreLogs(logs) })
+	framed := make([]*raft.Log, len(logs))
+	for i, l := range logs {
+		framed[i] = sealed(l)
+	}
+	return g.do("write entries", func() error { return g.logs.StoreLogs(framed) })
 }
 
 // DeleteRange implements raft.LogStore.
@@ -90,13 +103,15 @@ func (g *guard) DeleteRange(first, last uint64) error {
 
 // Set implements raft.StableStore.
 func (g *guard) Set(key, value []byte) error {
-	return g.do("write value", func() error { return g.stable.Set(key, value) })
+	return g.do("write "+string(key), func() error { return g.stable.Set(key, sealedValue(key, value)) })
 }
 
 // Get implements raft.StableStore.
 func (g *guard) Get(key []byte) (value []byte, err error) {
-	err = g.do("read value", func() (err error) {
-		value, err = g.stable.Get(key)
+	err = g.do("read "+string(key), func() (err error) {
+		if value, err = g.stable.Get(key); err == nil {
+			value, err = unsealValue(key, value)
+		}
 		return err
 	})
 	return value, err
@@ -104,14 +119,17 @@ func (g *guard) Get(key []byte) (value []byte, err error) {
 
 // SetUint64 implements raft.StableStore.
 func (g *guard) SetUint64(key []byte, value uint64) error {
-	return g.do("write value", func() error { return g.stable.SetUint64(key, value) })
+	return g.Set(key, binary.BigEndian.AppendUint64(nil, value))
 }
 
 // GetUint64 implements raft.StableStore.
-func (g *guard) GetUint64(key []byte) (value uint64, err error) {
-	err = g.do("read value", func() (err error) {
-		value, err = g.stable.GetUint64(key)
-		return err
-	})
-	return value, err
+func (g *guard) GetUint64(key []byte) (uint64, error) {
+	b, err := g.Get(key)
+	if err != nil {
+		return 0, err
+	}
+	if len(b) != 8 {
+		return 0, g.fail(fmt.Errorf("raft log: read %s: %d bytes are no number", key, len(b)))
+	}
+	return binary.BigEndian.Uint64(b), nil
 }

@@ -1,6 +1,8 @@
 package raftlog
 
 import (
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/hashicorp/raft"
@@ -11,7 +13,10 @@ import (
 var _ raft.BatchingFSM = machine{}
 
 // machine is the state machine as Raft wants it.
-type machine struct{ sm eventlog.StateMachine }
+type machine struct {
+	sm    eventlog.StateMachine
+	guard *guard
+}
 
 // applied is the response to an entry.
 type applied struct {
@@ -46,20 +51,27 @@ func (m machine) Snapshot() (raft.FSMSnapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return frozen{s}, nil
+	return frozen{s, m.guard}, nil
 }
 
 // Restore implements raft.FSM. Raft closes r itself.
 func (m machine) Restore(r io.ReadCloser) error { return m.sm.Restore(r) }
 
 // frozen is raft.FSMSnapshot over a snapshot.
-type frozen struct{ eventlog.Snapshot }
+type frozen struct {
+	eventlog.Snapshot
+	guard *guard
+}
 
-// Persist implements raft.FSMSnapshot.
+// Persist implements raft.FSMSnapshot. A node whose own state makes no fit snapshot has a damaged one.
 func (f frozen) Persist(sink raft.SnapshotSink) error {
-	if _, err := f.WriteTo(sink); err != nil {
+	_, err := f.WriteTo(sink)
+	if err != nil {
 		_ = sink.Cancel() // the error that counts is the first
 		return err
 	}
-	return sink.Close()
+	if err = sink.Close(); errors.Is(err, errUnfit) {
+		return f.guard.fail(fmt.Errorf("state is damaged: %w", err))
+	}
+	return err
 }

@@ -79,7 +79,7 @@ func (l *Log) start(cfg *Config) error {
 	if err := l.stores.restore(cfg.StateMachine); err != nil {
 		return err
 	}
-	r, err := raft.NewRaft(cfg.raft(), machine{cfg.StateMachine}, l.stores.log, l.stores.guard, l.stores.snapshots, cfg.Transport)
+	r, err := raft.NewRaft(cfg.raft(), machine{cfg.StateMachine, l.stores.guard}, l.stores.log, l.stores.guard, l.stores.snapshots, cfg.Transport)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}

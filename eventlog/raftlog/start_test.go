@@ -2,6 +2,7 @@ package raftlog_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -71,6 +72,7 @@ func TestStart(t *testing.T) {
 		first bool // the node has run before, and has 20 records and a snapshot after 10
 		spoil func(fs *vfs.MemFS)
 		again options
+		as    string // its name when it comes back; empty: n1
 		count uint64 // with which it leads again
 		err   error
 		says  string
@@ -93,15 +95,55 @@ func TestStart(t *testing.T) {
 			},
 		},
 		{
-			what: "newer format", first: true, says: "newer format: it has format 2, this build reads up to 1",
+			what: "newer format", first: true, says: "newer format: it has format 3, this build reads up to 2",
 			spoil: func(fs *vfs.MemFS) {
-				disk(fs, func(d *logtest.Disk) error { return d.SetUint64([]byte("meridian/format"), 2) })
+				disk(fs, func(d *logtest.Disk) error { return d.SetUint64([]byte("meridian/format"), 3) })
+			},
+		},
+		{what: "another server's log", first: true, as: "n2", says: "log belongs to server n1, not to n2"},
+		{what: "a log of format 1", first: true, spoil: func(fs *vfs.MemFS) { disk(fs, unframe) }, count: 20},
+		{
+			what: "a log of format 1 that was half brought to this one", first: true, count: 20,
+			spoil: func(fs *vfs.MemFS) {
+				disk(fs, func(d *logtest.Disk) error {
+					whole := new(raft.Log)
+					if err := errors.Join(d.GetLog(16, whole), unframe(d)); err != nil {
+						return err
+					}
+					return d.StoreLog(whole)
+				})
 			},
 		},
 		{
-			what: "another server's log", first: true, says: "log belongs to server other",
+			what: "a bit of an entry flipped", first: true, says: "read entry 16: its checksum is wrong",
 			spoil: func(fs *vfs.MemFS) {
-				disk(fs, func(d *logtest.Disk) error { return d.Set([]byte("meridian/server"), []byte("other")) })
+				disk(fs, func(d *logtest.Disk) error {
+					l := new(raft.Log)
+					err := d.GetLog(16, l)
+					l.Data[len(l.Data)/2] ^= 4
+					return errors.Join(err, d.StoreLog(l))
+				})
+			},
+		},
+		{
+			what: "an entry in the place of another", first: true, says: "read entry 16: its checksum is wrong",
+			spoil: func(fs *vfs.MemFS) {
+				disk(fs, func(d *logtest.Disk) error {
+					l := new(raft.Log)
+					err := d.GetLog(15, l)
+					l.Index = 16
+					return errors.Join(err, d.StoreLog(l))
+				})
+			},
+		},
+		{
+			what: "a bit of the vote flipped", first: true, says: "read LastVoteTerm: its checksum is wrong",
+			spoil: func(fs *vfs.MemFS) {
+				disk(fs, func(d *logtest.Disk) error {
+					v, err := d.Get([]byte("LastVoteTerm"))
+					v[7] ^= 1
+					return errors.Join(err, d.Set([]byte("LastVoteTerm"), v))
+				})
 			},
 		},
 		{
@@ -130,7 +172,7 @@ func TestStart(t *testing.T) {
 			if c.spoil != nil {
 				c.spoil(fs)
 			}
-			s, err := start(logtest.NewNetwork(nil), "n1", fs, c.again)
+			s, err := start(logtest.NewNetwork(nil), cmp.Or(c.as, "n1"), fs, c.again)
 			if c.err != nil || c.says != "" {
 				if err == nil {
 					stopped(t, s)
@@ -150,6 +192,28 @@ func TestStart(t *testing.T) {
 			stopped(t, s)
 		})
 	}
+}
+
+// unframe makes a log one of format 1: the checksum is the last four bytes of everything.
+func unframe(d *logtest.Disk) error {
+	first, err1 := d.FirstIndex()
+	last, err2 := d.LastIndex()
+	err := errors.Join(err1, err2)
+	for i := first; i <= last && err == nil; i++ {
+		l := new(raft.Log)
+		if err = d.GetLog(i, l); err == nil {
+			l.Data = l.Data[:len(l.Data)-4]
+			err = d.StoreLog(l)
+		}
+	}
+	for _, key := range []string{"meridian/server", "CurrentTerm", "LastVoteTerm", "LastVoteCand"} {
+		v, e := d.Get([]byte(key))
+		if e == nil {
+			e = d.Set([]byte(key), v[:len(v)-4])
+		}
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, d.SetUint64([]byte("meridian/format"), 1))
 }
 
 // cutSnapshot shortens the only snapshot.

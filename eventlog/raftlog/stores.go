@@ -14,8 +14,9 @@ import (
 	"meridian/eventlog"
 )
 
-// Format is the version of what this package keeps in a folder; a newer one is refused.
-const Format = 1
+// Format is the version of what this package keeps in a folder; a newer one is refused. In format 1
+// entries and values had no checksums; a log of that format is brought to this one at start.
+const Format = 2
 
 // Keys of the stable store, beside Raft's own.
 var (
@@ -38,8 +39,12 @@ func openStores(cfg *Config) (*stores, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
+	path := filepath.Join(cfg.Dir, "raft.db")
+	if err := inspect(path); err != nil {
+		return nil, fmt.Errorf("raft.db is damaged: %w", err)
+	}
 	bolt, err := raftboltdb.New(raftboltdb.Options{
-		Path: filepath.Join(cfg.Dir, "raft.db"),
+		Path: path,
 		BoltOptions: &bbolt.Options{
 			Timeout:        time.Second, // another process has the file
 			NoFreelistSync: true,        // written with each commit it grows without bound
@@ -62,7 +67,7 @@ func newStores(cfg *Config, s Stores, bolt *raftboltdb.BoltStore) (*stores, erro
 	if err != nil {
 		return nil, fmt.Errorf("cache of the log: %w", err)
 	}
-	return &stores{guard: g, log: cache, snapshots: checked{s.Snapshots, cfg.StateMachine}, bolt: bolt}, nil
+	return &stores{guard: g, log: cache, snapshots: checked{s.Snapshots, cfg.StateMachine, g}, bolt: bolt}, nil
 }
 
 func (s *stores) close() error {
@@ -74,11 +79,18 @@ func (s *stores) close() error {
 
 // prepare tells a node that has a log from a new one and from one that lost its disk.
 func (s *stores) prepare(cfg *Config) error {
+	marked, err := s.guard.adopt()
+	if err != nil {
+		return err
+	}
 	exists, err := raft.HasExistingState(s.log, s.guard, s.snapshots)
 	if err != nil {
 		return err
 	}
-	if exists {
+	switch {
+	case exists && !marked: // snapshots alone are left: its vote is forgotten
+		return fmt.Errorf("%w: it has no mark of its format", ErrLostDisk)
+	case exists:
 		return s.identify(cfg)
 	}
 	if len(cfg.Bootstrap) == 0 && !cfg.Join {
@@ -87,10 +99,10 @@ func (s *stores) prepare(cfg *Config) error {
 	if at := cfg.StateMachine.Applied(); at.Index > 0 {
 		return fmt.Errorf("%w: it is empty, the state is at entry %d", ErrLostDisk, at.Index)
 	}
-	if err := s.guard.SetUint64(formatKey, Format); err != nil {
+	if err := s.guard.Set(serverKey, []byte(cfg.ID)); err != nil {
 		return err
 	}
-	if err := s.guard.Set(serverKey, []byte(cfg.ID)); err != nil {
+	if err := s.guard.setFormat(Format); err != nil {
 		return err
 	}
 	if len(cfg.Bootstrap) == 0 {
@@ -103,17 +115,10 @@ func (s *stores) prepare(cfg *Config) error {
 	return nil
 }
 
-// identify refuses a log of a newer format or of another server.
+// identify refuses a log that is damaged or another server's.
 func (s *stores) identify(cfg *Config) error {
-	format, err := s.guard.GetUint64(formatKey)
-	if err != nil && absent(err) { // snapshots alone are left: its vote is forgotten
-		return fmt.Errorf("%w: it has no mark of its format", ErrLostDisk)
-	}
-	if err != nil {
-		return fmt.Errorf("format of the log: %w", err)
-	}
-	if format > Format {
-		return fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrNewer, format, Format)
+	if err := s.guard.readAll(); err != nil {
+		return err
 	}
 	id, err := s.guard.Get(serverKey)
 	if err != nil {

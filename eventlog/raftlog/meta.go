@@ -1,0 +1,88 @@
+package raftlog
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hashicorp/raft"
+)
+
+// Raft keeps what it believes of a snapshot (its index, its term, who is a member) in a file of its own,
+// without a checksum. So the same is written at the head of the snapshot, whose bytes have one, and
+// the two are compared whenever the snapshot is opened: magic, length (4 bytes), CRC-32C, JSON.
+// Other nodes never see the head. A snapshot without one is of a build that wrote none.
+const (
+	headMagic    = "MRDRAFT1"
+	maxHead      = 1 << 20
+	headFixBytes = len(headMagic) + 4 + checksumBytes
+)
+
+var errMeta = errors.New("its meta.json is not what was written with it")
+
+func headOf(m *raft.SnapshotMeta) ([]byte, error) {
+	body, err := json.Marshal(raft.SnapshotMeta{
+		Version: m.Version, Index: m.Index, Term: m.Term, Configuration: m.Configuration, ConfigurationIndex: m.ConfigurationIndex,
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := binary.BigEndian.AppendUint32([]byte(headMagic), uint32(len(body)))
+	b = binary.BigEndian.AppendUint32(b, checksum(body))
+	return append(b, body...), nil
+}
+
+// Open implements raft.SnapshotStore.
+func (c checked) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	meta, r, err := c.SnapshotStore.Open(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := bufio.NewReader(r)
+	n, err := takeHead(in, meta)
+	if err != nil {
+		return nil, nil, errors.Join(err, r.Close())
+	}
+	stripped := *meta
+	stripped.Size -= int64(n)
+	return &stripped, readCloser{in, r}, nil
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
+// takeHead reads past the head, if there is one, and returns how long it was.
+func takeHead(in *bufio.Reader, meta *raft.SnapshotMeta) (int, error) {
+	if magic, err := in.Peek(len(headMagic)); err != nil || string(magic) != headMagic {
+		return 0, nil // an error comes again with the next read
+	}
+	fix := make([]byte, headFixBytes)
+	if _, err := io.ReadFull(in, fix); err != nil {
+		return 0, fmt.Errorf("head: %w", err)
+	}
+	n := binary.BigEndian.Uint32(fix[len(headMagic):])
+	if n > maxHead {
+		return 0, fmt.Errorf("head of %d bytes is too long", n)
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(in, body); err != nil {
+		return 0, fmt.Errorf("head: %w", err)
+	}
+	if checksum(body) != binary.BigEndian.Uint32(fix[len(headMagic)+4:]) {
+		return 0, fmt.Errorf("head: %w", errChecksum)
+	}
+	want, err := headOf(meta)
+	if err != nil {
+		return 0, err
+	}
+	if !bytes.Equal(want[headFixBytes:], body) {
+		return 0, errMeta
+	}
+	return headFixBytes + len(body), nil
+}

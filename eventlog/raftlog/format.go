@@ -9,24 +9,30 @@ import (
 // adopt looks at the log's format before anything else is read: it refuses a newer one, brings an older
 // one to this build's, and says whether there is one.
 func (g *guard) adopt() (marked bool, err error) {
-	var format uint64 // a plain number, that any build can read
-	err = g.do("read its format", func() (err error) {
-		format, err = g.stable.GetUint64(formatKey)
-		return err
-	})
+	format, err := g.format()
 	switch {
 	case err != nil && absent(err):
 		return false, nil
 	case err != nil:
 		return false, err
-	case format > Format:
-		return false, fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrNewer, format, Format)
 	case format < Format:
 		if err := g.frameAll(); err != nil {
 			return false, fmt.Errorf("bring the log to format %d: %w", Format, err)
 		}
 	}
 	return true, nil
+}
+
+// format reads the version of the log: a plain number, that any build can read. A newer one is ErrNewer.
+func (g *guard) format() (v uint64, err error) {
+	err = g.do("read its format", func() (err error) {
+		v, err = g.stable.GetUint64(formatKey)
+		return err
+	})
+	if err == nil && v > Format {
+		err = fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrNewer, v, Format)
+	}
+	return v, err
 }
 
 func (g *guard) setFormat(v uint64) error {

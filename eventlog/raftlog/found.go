@@ -1,6 +1,7 @@
 package raftlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -41,21 +42,29 @@ func Found(dir, id string, f Founding) (err error) {
 		}
 	}()
 	at := eventlog.Position{Index: max(f.At.Index, 1), Term: max(f.At.Term, 1)}
-	if err := bolt.SetUint64(formatKey, Format); err != nil {
+	g := &guard{logs: bolt, stable: bolt, fatal: func(error) {}}
+	if err := g.setFormat(Format); err != nil {
 		return err
 	}
-	if err := bolt.Set(serverKey, []byte(id)); err != nil {
+	if err := g.Set(serverKey, []byte(id)); err != nil {
 		return err
 	}
-	if err := bolt.SetUint64([]byte("CurrentTerm"), at.Term); err != nil { // Raft's own
+	if err := g.SetUint64([]byte("CurrentTerm"), at.Term); err != nil { // Raft's own
 		return err
 	}
 	_, transport := raft.NewInmemTransport("") // it only encodes the addresses of a form that nobody reads any more
-	sink, err := files.Create(raft.SnapshotVersionMax, at.Index, at.Term, configuration(f.Members), at.Index, transport)
+	members := configuration(f.Members)
+	sink, err := files.Create(raft.SnapshotVersionMax, at.Index, at.Term, members, at.Index, transport)
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(sink, f.Snapshot); err != nil {
+	head, err := headOf(&raft.SnapshotMeta{
+		Version: raft.SnapshotVersionMax, Index: at.Index, Term: at.Term, Configuration: members, ConfigurationIndex: at.Index,
+	})
+	if err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	if _, err := io.Copy(sink, io.MultiReader(bytes.NewReader(head), f.Snapshot)); err != nil {
 		return errors.Join(err, sink.Cancel())
 	}
 	return sink.Close()
@@ -74,16 +83,25 @@ func Replay(dir string, sm eventlog.StateMachine) (err error) {
 		return fmt.Errorf("replay log: %w", err)
 	}
 	defer bolt.Close() // nothing was written
-	s := &stores{log: bolt, snapshots: files}
+	g := &guard{logs: bolt, stable: bolt, fatal: func(error) {}}
+	format, err := g.format()
+	if err != nil {
+		return fmt.Errorf("replay log: format: %w", err)
+	}
+	logs := raft.LogStore(g)
+	if format < Format { // it is not changed, so its entries have no checksums
+		logs = bolt
+	}
+	s := &stores{log: logs, snapshots: checked{files, sm, g}}
 	if err := s.restore(sm); err != nil {
 		return fmt.Errorf("replay log: %w", err)
 	}
-	last, err := bolt.LastIndex()
+	last, err := logs.LastIndex()
 	if err != nil {
 		return fmt.Errorf("replay log: %w", err)
 	}
 	for at := sm.Applied().Index + 1; at <= last; {
-		entries, err := read(bolt, at, min(at+maxAppendEntries-1, last))
+		entries, err := read(logs, at, min(at+maxAppendEntries-1, last))
 		if err != nil {
 			return fmt.Errorf("replay log: %w", err)
 		}
@@ -112,8 +130,12 @@ func read(logs raft.LogStore, first, last uint64) ([]eventlog.Entry, error) {
 
 // openFiles opens what is in a node's folder.
 func openFiles(dir string, readOnly bool) (*raftboltdb.BoltStore, raft.SnapshotStore, error) {
+	path := filepath.Join(dir, "raft.db")
+	if err := inspect(path); err != nil {
+		return nil, nil, fmt.Errorf("raft.db is damaged: %w", err)
+	}
 	bolt, err := raftboltdb.New(raftboltdb.Options{
-		Path: filepath.Join(dir, "raft.db"),
+		Path: path,
 		BoltOptions: &bbolt.Options{
 			Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly,
 		},

@@ -225,7 +225,8 @@ func readPrincipals(m member) ([]Whom, error) {
 var (
 	principalARN = regexp.MustCompile(`^arn:(aws[a-z-]*):(?:iam::(\d{12}):(?:root|(?:user|role|federated-user)/[\w+=,.@:/-]+)|sts::(\d{12}):(?:assumed-role|federated-user)/[\w+=,.@:/-]+)$`)
 	actionName   = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
-	conditionKey = regexp.MustCompile(`^[A-Za-z0-9_-]+:[^\s]+$`)
+	// Tags and encryption contexts have names of any characters; identity providers prefix theirs by a host.
+	conditionKey = regexp.MustCompile(`(?s)^[A-Za-z0-9_./-]+:[^\s/:]+(?:[/:].+)?$`)
 )
 
 // validPrincipal takes what names an AWS principal: *, an account, or the ARN of an account's root,

@@ -36,7 +36,8 @@ type Cluster struct {
 	Port               int      `json:"port"`      // of the front door
 	Consistency        string   `json:"consistency,omitempty"`
 	ClockOffsetSeconds int64    `json:"clockOffsetSeconds"`
-	Regions            []Region `json:"regions"` // in the order given; Region i (from 1) has ports Port+10*i…
+	Identity           string   `json:"identity,omitempty"` // where identity.yaml was copied from
+	Regions            []Region `json:"regions"`            // in the order given; Region i (from 1) has ports Port+10*i…
 }
 
 // Region is one Region of a cluster.
@@ -105,6 +106,12 @@ func (d Dir) FaultsFile() string { return filepath.Join(string(d), "faults.json"
 // AttestationRoots is the path of the certificates that attestation documents must lead to, in PEM. Without the
 // file none is trusted.
 func (d Dir) AttestationRoots() string { return filepath.Join(string(d), "attestation-roots.pem") }
+
+// IdentityFile is the path of identity.yaml: who may call, mode 0600. Without the file the development access keys may.
+func (d Dir) IdentityFile() string { return filepath.Join(string(d), "identity.yaml") }
+
+// SessionKey is the path of the key that seals session tokens, mode 0600. The first node that starts makes it.
+func (d Dir) SessionKey() string { return filepath.Join(string(d), "session.key") }
 
 // SupervisorFile is the path of supervisor.json: which process supervises, and which one is the front door.
 func (d Dir) SupervisorFile() string { return filepath.Join(string(d), "supervisor.json") }

@@ -13,12 +13,18 @@ type Principal struct {
 	AccessKeyID string `cbor:"3,keyasint"`
 }
 
+// An Identity is what authentication found out about a caller beyond its Principal: the policies that hold for it and
+// what conditions ask about it. It is package identity's Caller, which knows policies and so cannot be named here.
+type Identity interface{ Principal() Principal }
+
 // A Call is what comes with a request beside its input.
 type Call struct {
 	// RequestID names the request in the answer, the log and the event.
 	RequestID string
 	// Caller signed the request.
 	Caller Principal
+	// Identity is the caller with its policies; nil for calls that came by another way than a signature.
+	Identity Identity
 	// InvocationID is the same for all attempts of one call of a client; empty if it sent none.
 	InvocationID string
 	// BodyHash is the SHA-256 of the body as received.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"meridian/keyengine/kmsapi"
+	"meridian/region/sigv4"
 )
 
 // fake is a service whose answer depends on the key's name.
@@ -84,10 +85,10 @@ func (f *fake) Encrypt(_ context.Context, _ *kmsapi.Call, in *kmsapi.EncryptRequ
 // trusting believes the Authorization header's word.
 type trusting struct{}
 
-func (trusting) Verify(r *http.Request, _ []byte) (kmsapi.Principal, string, *kmsapi.Fault) {
+func (trusting) Verify(r *http.Request, _ []byte) (sigv4.Signed, *kmsapi.Fault) {
 	account := r.Header.Get("Authorization")
 	if account == "" {
-		return kmsapi.Principal{}, "", kmsapi.Errorf(kmsapi.MissingAuthenticationTokenException, "Missing Authentication Token")
+		return sigv4.Signed{}, kmsapi.Errorf(kmsapi.MissingAuthenticationTokenException, "Missing Authentication Token")
 	}
-	return kmsapi.Principal{Account: account}, "eu-west-1", nil
+	return sigv4.Signed{Caller: kmsapi.Principal{Account: account}, Region: "eu-west-1"}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"meridian/keyengine/kmsapi"
+	"meridian/region/sigv4"
 )
 
 // DefaultMaxBody is the limit on bodies unless the Config says otherwise.
@@ -22,7 +23,7 @@ const DefaultMaxBody = 1 << 20
 
 // A Verifier finds out who signed a request, and for which Region.
 type Verifier interface {
-	Verify(r *http.Request, body []byte) (caller kmsapi.Principal, region string, fault *kmsapi.Fault)
+	Verify(r *http.Request, body []byte) (sigv4.Signed, *kmsapi.Fault)
 }
 
 // Config is what a Handler needs.
@@ -119,11 +120,11 @@ func (h *Handler) perform(ctx context.Context, op *kmsapi.Operation, call *kmsap
 			out, err = nil, &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
-	caller, region, fault := h.config.Verifier.Verify(signedRequest(call.Raw), call.Raw.Body)
+	signed, fault := h.config.Verifier.Verify(signedRequest(call.Raw), call.Raw.Body)
 	if fault != nil {
 		return nil, fault
 	}
-	call.Caller, call.Region = caller, region
+	call.Caller, call.Identity, call.Region = signed.Caller, signed.Identity, signed.Region
 	call.BodyHash = sha256.Sum256(call.Raw.Body)
 	if err := readHeaders(call); err != nil {
 		return nil, err

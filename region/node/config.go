@@ -34,6 +34,8 @@ type Config struct {
 	Token    string       // that admin requests carry
 
 	Ring        *keyring.Ring
+	Sessions    *keyring.Sessions  // seals the session tokens of the cluster
+	Identity    string             // path of the identity file, which need not be there
 	Attestation *attestation.Roots // what attested callers lead to; nil: there are none
 	Faults      *fault.Layer
 	Wall        func() time.Time
@@ -73,6 +75,10 @@ func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
 	}
 	if c.Ring, err = openRing(&c); err != nil {
 		return c, fmt.Errorf("open the key ring of %s: %w; %s", name, err, c.cure())
+	}
+	c.Identity = dir.IdentityFile()
+	if c.Sessions, err = keyring.OpenSessions(dir.SessionKey(), c.Cluster.ID, rand.Reader); err != nil {
+		return c, err
 	}
 	if c.Attestation, err = loadRoots(dir); err != nil {
 		return c, err

@@ -20,6 +20,7 @@ import (
 	"meridian/region"
 	"meridian/region/forward"
 	"meridian/region/keystore"
+	"meridian/region/sessions"
 	"meridian/replication"
 	"meridian/replication/natsbus"
 )
@@ -39,6 +40,7 @@ type Node struct {
 	nats   *natsbus.Server
 	bus    *natsbus.Bus
 	region *region.Region
+	keys   *sessions.Keeper
 	behind atomic.Pointer[region.Region] // the same, for the store's callback, which is older
 
 	members *members
@@ -55,7 +57,7 @@ func Start(c Config) (*Node, error) {
 	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
 		n.later(func() { l.Close() })
 	}
-	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openRegion, n.serve} {
+	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openRegion, n.openIdentity, n.serve} {
 		if err := step(); err != nil {
 			n.unwind()
 			return nil, fmt.Errorf("start node %s: %w", c.Node.Name, err)
@@ -230,6 +232,26 @@ func (n *Node) openRegion() error {
 	})
 	n.behind.Store(n.region)
 	n.later(n.region.Close)
+	return nil
+}
+
+// openIdentity reads who may call, and keeps up with it.
+func (n *Node) openIdentity() (err error) {
+	c := &n.config
+	n.keys, err = sessions.Open(sessions.Config{
+		File: c.Identity, Partition: n.place().Partition, Seal: c.Sessions, Random: c.Random,
+		Development: developmentKeys(c.KMS.Addr()), Logger: c.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		n.keys.Watch(ctx)
+	}()
+	n.later(func() { cancel(); <-watched })
 	return nil
 }
 

@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net"
@@ -13,22 +14,42 @@ import (
 	"meridian/keyengine/kmsapi"
 	"meridian/region/awsjson"
 	"meridian/region/forward"
+	"meridian/region/sessions"
 	"meridian/region/sigv4"
+	"meridian/region/sts"
 )
 
 // serve opens the three HTTP servers: the AWS API, the calls of other nodes, the admin socket.
 func (n *Node) serve() error {
 	c := &n.config
+	find := credentials(n.keys)
 	verifier := &sigv4.Verifier{
-		Credentials: credentials(c.KMS.Addr(), n.place().Partition), Now: time.Now,
+		Credentials: find, Now: time.Now,
 		Regions: func(region string) bool { return region == c.Region.Name },
 	}
+	tokens := sts.New(sts.Config{
+		Verifier: &sigv4.Verifier{
+			Credentials: find, Now: time.Now, Service: sts.Service,
+			Regions: func(region string) bool {
+				_, ok := c.Cluster.Region(region)
+				return ok || region == sts.GlobalRegion
+			},
+		},
+		Sessions: n.keys, Partition: n.place().Partition, Region: c.Region.Name,
+		RequestID: uuid.NewString, Now: time.Now, Logger: c.Logger,
+	})
 	api := awsjson.New(awsjson.Config{
 		Service: n.region, Dispatch: n.region.Dispatch, Verifier: verifier,
 		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger,
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/", api)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if sts.Claims(r) {
+			tokens.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /_meridian/health", n.getHealth)
 	mux.HandleFunc("GET /_meridian/ready", n.getReady)
 	mux.HandleFunc("GET /_meridian/info", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.Status()) })
@@ -42,13 +63,30 @@ func (n *Node) serve() error {
 	return nil
 }
 
-// credentials are those of development where nobody but this machine can call, else none: everybody
+// developmentKeys are the access keys of development where nobody but this machine can call, else none: everybody
 // knows them.
-func credentials(listens net.Addr, partition string) func(accessKeyID string) (sigv4.Credential, bool) {
-	if tcp, ok := listens.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
-		return sigv4.Development(partition)
+func developmentKeys(listens net.Addr) func(accessKeyID string) (account, secret string, ok bool) {
+	if tcp, ok := listens.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		return nil
 	}
-	return func(string) (sigv4.Credential, bool) { return sigv4.Credential{}, false }
+	return func(accessKeyID string) (account, secret string, ok bool) {
+		account, ok = sigv4.DevelopmentAccountOf(accessKeyID)
+		return account, sigv4.DevelopmentSecret, ok
+	}
+}
+
+// credentials finds access keys for the verifiers of signatures.
+func credentials(keys *sessions.Keeper) func(accessKeyID, token string, now time.Time) (sigv4.Credential, error) {
+	return func(accessKeyID, token string, now time.Time) (sigv4.Credential, error) {
+		known, err := keys.Find(accessKeyID, token, now)
+		switch {
+		case errors.Is(err, sessions.ErrExpired):
+			return sigv4.Credential{}, sigv4.ErrExpired
+		case err != nil:
+			return sigv4.Credential{}, sigv4.ErrUnknown
+		}
+		return sigv4.Credential{Secret: known.Secret.Reveal(), Principal: known.Caller.Principal(), Identity: known.Caller}, nil
+	}
 }
 
 // forwarded answers calls that another node received and sent on.

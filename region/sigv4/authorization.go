@@ -14,26 +14,42 @@ const (
 	maxSignedHeaders = 100
 )
 
-// authorization is a parsed Authorization header with the date that belongs to it.
+// authorization is what a signed request carries, in its headers or in its query.
 type authorization struct {
 	accessKeyID, date, region, service, terminator string
 
 	signedHeaders []string // lower case, ascending
 	signature     string   // lower-case hexadecimal
+	token         string   // session token; empty: none
 	at            time.Time
+
+	presigned bool
+	validFor  time.Duration // of a presigned request that says so; 0: as long as any other
+	payload   string        // hash of the body that the request announces; empty: none
 }
 
-// readAuthorization parses what a signed request must carry.
+// readAuthorization parses what a signed request must carry. It may be in one place alone: of two that differ, one
+// reader would believe the one and another the other.
 func readAuthorization(r *http.Request) (*authorization, *kmsapi.Fault) {
 	header, once := single(r, "Authorization")
+	query, fault := readQuery(r.URL.RawQuery)
 	switch {
+	case fault != nil:
+		return nil, fault
 	case !once || len(header) > maxAuthorization:
 		return nil, incomplete("Authorization header must be sent once and be no longer than %d bytes.", maxAuthorization)
-	case header == "" && strings.Contains(r.URL.RawQuery, "X-Amz-Signature="):
-		return nil, incomplete("Presigned URLs are not supported; sign the request with an Authorization header.")
+	case header != "" && query != nil:
+		return nil, incomplete("The request is signed in its query and in an Authorization header; only one of them is allowed.")
+	case query != nil:
+		return query.authorization(r)
 	case header == "":
 		return nil, kmsapi.Errorf(kmsapi.MissingAuthenticationTokenException, "Missing Authentication Token")
 	}
+	return readHeader(r, header)
+}
+
+// readHeader parses an Authorization header and the headers that belong to it.
+func readHeader(r *http.Request, header string) (*authorization, *kmsapi.Fault) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	if scheme != algorithm {
 		return nil, incomplete("Unsupported AWS 'algorithm': '%s'.", shorten(scheme))
@@ -61,6 +77,12 @@ func readAuthorization(r *http.Request) (*authorization, *kmsapi.Fault) {
 		return nil, incomplete("%s", strings.Join(missing, " "))
 	}
 	a := &authorization{signature: parameters["Signature"]}
+	if a.payload, once = single(r, "X-Amz-Content-Sha256"); !once {
+		return nil, mismatchedPayload()
+	}
+	if a.token, once = single(r, "X-Amz-Security-Token"); !once {
+		return nil, unrecognized()
+	}
 	if fault := a.readCredential(parameters["Credential"]); fault != nil {
 		return nil, fault
 	}
@@ -136,7 +158,13 @@ func (a *authorization) readDate(date string) *kmsapi.Fault {
 
 // ScopeRegion returns the Region that r says it was signed for, without verifying anything; empty if
 // it does not say. It is for finding the Region that shall verify r.
-func ScopeRegion(r *http.Request) string {
+func ScopeRegion(r *http.Request) string { return scope(r, 2) }
+
+// ScopeService returns the service that r says it was signed for, in the same way.
+func ScopeService(r *http.Request) string { return scope(r, 3) }
+
+// scope takes a part out of the credential scope.
+func scope(r *http.Request, part int) string {
 	credential := r.Header.Get("Authorization")
 	if len(credential) > maxAuthorization {
 		return ""
@@ -150,7 +178,7 @@ func ScopeRegion(r *http.Request) string {
 	if len(parts) != 5 {
 		return ""
 	}
-	return parts[2]
+	return parts[part]
 }
 
 // single returns the value of a header that may be sent once at most.

@@ -9,20 +9,20 @@ import (
 )
 
 // canonicalRequest is the text whose hash is signed: AWS's "task 1".
-func canonicalRequest(r *http.Request, signedHeaders []string, payload string) string {
+func canonicalRequest(r *http.Request, a *authorization, payload string) string {
 	var c strings.Builder
 	c.Grow(512)
 	c.WriteString(r.Method + "\n")
 	c.WriteString(canonicalPath(r.URL) + "\n")
-	c.WriteString(canonicalQuery(r.URL.RawQuery) + "\n")
-	for _, name := range signedHeaders {
+	c.WriteString(canonicalQuery(r.URL.RawQuery, a.presigned) + "\n")
+	for _, name := range a.signedHeaders {
 		c.WriteString(name)
 		c.WriteByte(':')
 		writeHeader(&c, r, name)
 		c.WriteByte('\n')
 	}
 	c.WriteByte('\n')
-	c.WriteString(strings.Join(signedHeaders, ";") + "\n")
+	c.WriteString(strings.Join(a.signedHeaders, ";") + "\n")
 	c.WriteString(payload)
 	return c.String()
 }
@@ -38,8 +38,8 @@ func canonicalPath(u *url.URL) string {
 	return c.String()
 }
 
-// canonicalQuery sorts the parameters by name, then value, both encoded.
-func canonicalQuery(raw string) string {
+// canonicalQuery sorts the parameters by name, then value, both encoded. A signature does not sign itself.
+func canonicalQuery(raw string, presigned bool) string {
 	if raw == "" {
 		return ""
 	}
@@ -50,7 +50,11 @@ func canonicalQuery(raw string) string {
 			continue
 		}
 		name, value, _ := strings.Cut(part, "=")
-		parameters = append(parameters, parameter{recode(name), recode(value)})
+		p := parameter{recode(name), recode(value)}
+		if presigned && p.name == signatureParameter {
+			continue
+		}
+		parameters = append(parameters, p)
 	}
 	slices.SortFunc(parameters, func(a, b parameter) int {
 		if a.name != b.name {

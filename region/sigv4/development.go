@@ -1,6 +1,10 @@
 package sigv4
 
-import "meridian/keyengine/kmsapi"
+import (
+	"time"
+
+	"meridian/keyengine/kmsapi"
+)
 
 // The development access key is root of this account.
 const (
@@ -12,14 +16,11 @@ const (
 // Development returns the credentials of a cluster for one's own machine, where the secret is no
 // secret: access key test is root of account 000000000000, and an access key id of twelve digits is
 // root of the account with that number. They must not be used beyond loopback.
-func Development(partition string) func(accessKeyID string) (Credential, bool) {
-	return func(accessKeyID string) (Credential, bool) {
-		account := accessKeyID
-		if accessKeyID == DevelopmentAccessKeyID {
-			account = DevelopmentAccount
-		}
-		if !isAccount(account) {
-			return Credential{}, false
+func Development(partition string) func(accessKeyID, token string, now time.Time) (Credential, error) {
+	return func(accessKeyID, token string, _ time.Time) (Credential, error) {
+		account, ok := DevelopmentAccountOf(accessKeyID)
+		if !ok || token != "" {
+			return Credential{}, ErrUnknown
 		}
 		return Credential{
 			Secret: DevelopmentSecret,
@@ -28,8 +29,16 @@ func Development(partition string) func(accessKeyID string) (Credential, bool) {
 				ARN:         "arn:" + partition + ":iam::" + account + ":root",
 				AccessKeyID: accessKeyID,
 			},
-		}, true
+		}, nil
 	}
+}
+
+// DevelopmentAccountOf returns the account whose root a development access key is.
+func DevelopmentAccountOf(accessKeyID string) (account string, ok bool) {
+	if accessKeyID == DevelopmentAccessKeyID {
+		return DevelopmentAccount, true
+	}
+	return accessKeyID, isAccount(accessKeyID)
 }
 
 func isAccount(s string) bool {

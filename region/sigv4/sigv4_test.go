@@ -28,16 +28,15 @@ var exampleTime = time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)
 
 func verifier(service string, now time.Time) *Verifier {
 	return &Verifier{
-		Credentials: func(id string) (Credential, bool) {
-			switch id {
-			case exampleID:
-				return Credential{Secret: exampleSecret, Principal: kmsapi.Principal{Account: "111122223333", AccessKeyID: id}}, true
-			case "ASIASESSION":
-				return Credential{Secret: exampleSecret, Token: "token"}, true
-			case "ASIAEXPIRED":
-				return Credential{Secret: exampleSecret, Token: "token", Expires: exampleTime}, true
+		Credentials: func(id, token string, now time.Time) (Credential, error) {
+			c := Credential{Secret: exampleSecret, Principal: kmsapi.Principal{Account: "111122223333", AccessKeyID: id}}
+			switch id + " " + token {
+			case exampleID + " ", "ASIASESSION token":
+				return c, nil
+			case "ASIAEXPIRED token":
+				return Credential{}, ErrExpired
 			}
-			return Credential{}, false
+			return Credential{}, ErrUnknown
 		},
 		Now:     func() time.Time { return now },
 		Regions: func(region string) bool { return region == "us-east-1" },
@@ -87,12 +86,12 @@ func TestPublishedExamples(t *testing.T) {
 				r.Header.Add(h[0], h[1])
 			}
 			r.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/20150830/us-east-1/%s/aws4_request, SignedHeaders=%s, Signature=%s", exampleID, tt.service, tt.signed, tt.signature))
-			caller, region, fault := verifier(tt.service, exampleTime).Verify(r, []byte(tt.body))
+			got, fault := verifier(tt.service, exampleTime).Verify(r, []byte(tt.body))
 			if fault != nil {
 				t.Fatal(fault)
 			}
-			if caller.Account != "111122223333" || region != "us-east-1" {
-				t.Errorf("caller is %v in %s", caller, region)
+			if got.Caller.Account != "111122223333" || got.Region != "us-east-1" {
+				t.Errorf("signed by %v", got)
 			}
 		})
 	}
@@ -140,10 +139,10 @@ func TestRequestsOfTheSDKSigner(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			body := `{"KeyId":"k"}`
 			r := signed(t, tt.id, tt.token, "us-east-1", "kms", tt.at, body, tt.change)
-			if _, _, fault := v.Verify(r, []byte(body)); fault != nil {
-				t.Fatalf("%v\n%s", fault, canonicalRequest(r, []string{"host"}, ""))
+			if _, fault := v.Verify(r, []byte(body)); fault != nil {
+				t.Fatalf("%v\n%s", fault, canonicalRequest(r, &authorization{signedHeaders: []string{"host"}}, ""))
 			}
-			if _, _, fault := v.Verify(r, []byte(body+" ")); fault == nil {
+			if _, fault := v.Verify(r, []byte(body+" ")); fault == nil {
 				t.Error("another body is accepted")
 			}
 		})
@@ -172,7 +171,7 @@ func TestRefusals(t *testing.T) {
 		{name: "presigned", tampers: func(r *http.Request) {
 			r.Header.Del("Authorization")
 			r.URL.RawQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00"
-		}, want: "IncompleteSignatureException: Presigned URLs are not supported; sign the request with an Authorization header."},
+		}, want: "IncompleteSignatureException: AWS query-string parameters must include 'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters."},
 		{name: "two headers", tampers: func(r *http.Request) { r.Header.Add("Authorization", "x") }, want: "IncompleteSignatureException: Authorization header must be sent once and be no longer than 8192 bytes."},
 		{name: "huge header", tampers: header("Authorization", strings.Repeat("A", 9000)), want: "IncompleteSignatureException: Authorization header must be sent once and be no longer than 8192 bytes."},
 		{name: "other algorithm", tampers: edit("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), want: "IncompleteSignatureException: Unsupported AWS 'algorithm': 'AWS4-ECDSA-P256-SHA256'."},
@@ -229,15 +228,15 @@ func TestRefusals(t *testing.T) {
 			if tt.tampers != nil {
 				tt.tampers(r)
 			}
-			caller, region, fault := verifier("", exampleTime).Verify(r, []byte("{}"))
+			got, fault := verifier("", exampleTime).Verify(r, []byte("{}"))
 			if fault == nil {
 				t.Fatal("accepted")
 			}
 			if fault.Error() != tt.want {
 				t.Errorf("got  %s\nwant %s", fault, tt.want)
 			}
-			if fault.StatusCode() != 400 || caller != (kmsapi.Principal{}) || region != "" {
-				t.Errorf("refused with status %d, caller %v, Region %q", fault.StatusCode(), caller, region)
+			if fault.StatusCode() != 400 || got != (Signed{}) {
+				t.Errorf("refused with status %d, and yet signed by %v", fault.StatusCode(), got)
 			}
 		})
 	}
@@ -264,9 +263,9 @@ func TestDateHeader(t *testing.T) {
 	a := &authorization{date: "20150830", region: "us-east-1", service: "kms", terminator: terminator, at: exampleTime, signedHeaders: []string{"date", "host"}}
 	key := signingScope{exampleSecret, a.date, a.region, a.service}.derive()
 	empty := sha256.Sum256(nil)
-	signature := sign(key, a, canonicalRequest(r, a.signedHeaders, hex.EncodeToString(empty[:])))
+	signature := sign(key, a, canonicalRequest(r, a, hex.EncodeToString(empty[:])))
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/kms/aws4_request,SignedHeaders=date;host,Signature="+signature)
-	if _, _, fault := verifier("", exampleTime).Verify(r, nil); fault != nil {
+	if _, fault := verifier("", exampleTime).Verify(r, nil); fault != nil {
 		t.Fatal(fault)
 	}
 }
@@ -281,14 +280,14 @@ func TestRequestsOfCurl(t *testing.T) {
 		t.Skip("this curl cannot sign")
 	}
 	v := &Verifier{Credentials: Development("aws"), Now: time.Now, Regions: func(region string) bool { return region == "eu-west-1" }}
-	var caller kmsapi.Principal
+	var by Signed
 	var fault *kmsapi.Fault
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var body bytes.Buffer
 		if _, err := body.ReadFrom(r.Body); err != nil {
 			t.Error(err)
 		}
-		caller, _, fault = v.Verify(r, body.Bytes())
+		by, fault = v.Verify(r, body.Bytes())
 	}))
 	defer server.Close()
 	out, err := exec.Command(curl, "-sS", "-q", "--noproxy", "*", "--aws-sigv4", "aws:amz:eu-west-1:kms", "--user", "111122223333:test",
@@ -299,8 +298,8 @@ func TestRequestsOfCurl(t *testing.T) {
 	if fault != nil {
 		t.Fatal(fault)
 	}
-	if caller.ARN != "arn:aws:iam::111122223333:root" {
-		t.Errorf("caller is %v", caller)
+	if by.Caller.ARN != "arn:aws:iam::111122223333:root" {
+		t.Errorf("signed by %v", by)
 	}
 }
 
@@ -308,11 +307,14 @@ func TestDevelopment(t *testing.T) {
 	for id, account := range map[string]string{
 		"test": "000000000000", "111122223333": "111122223333", "": "", "Test": "", "11112222333": "", "1111222233334": "", "11112222333x": "",
 	} {
-		c, ok := Development("aws-cn")(id)
-		if ok != (account != "") {
-			t.Errorf("%q is known: %v", id, ok)
+		c, err := Development("aws-cn")(id, "", exampleTime)
+		if (err == nil) != (account != "") {
+			t.Errorf("%q: %v", id, err)
 		}
-		if ok && c.Principal != (kmsapi.Principal{Account: account, ARN: "arn:aws-cn:iam::" + account + ":root", AccessKeyID: id}) {
+		if _, err := Development("aws-cn")(id, "token", exampleTime); err == nil {
+			t.Errorf("%q is known with a session token", id)
+		}
+		if err == nil && c.Principal != (kmsapi.Principal{Account: account, ARN: "arn:aws-cn:iam::" + account + ":root", AccessKeyID: id}) {
 			t.Errorf("%q is %v", id, c.Principal)
 		}
 	}
@@ -370,7 +372,7 @@ func FuzzVerify(f *testing.F) {
 		r.Header.Set("Authorization", header)
 		r.Header.Set("X-Amz-Date", stamp)
 		r.Header.Set("X-Amz-Target", operation)
-		_, _, fault := v.Verify(r, sent)
+		_, fault := v.Verify(r, sent)
 		ScopeRegion(r)
 		if fault != nil {
 			if len(fault.Message) > 2048 {
@@ -390,7 +392,7 @@ func BenchmarkVerify(b *testing.B) {
 	v := verifier("", exampleTime)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, fault := v.Verify(r, body); fault != nil {
+		if _, fault := v.Verify(r, body); fault != nil {
 			b.Fatal(fault)
 		}
 	}

@@ -4,7 +4,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"meridian/keyengine/kmsapi"
@@ -19,21 +22,31 @@ const (
 	basicTime  = "20060102T150405Z"
 )
 
+// Errors of looking up a credential. Others are as ErrUnknown to the caller.
+var (
+	ErrUnknown = errors.New("unknown access key or session token")
+	ErrExpired = errors.New("expired session token")
+)
+
 // A Credential is what belongs to an access key id.
 type Credential struct {
 	Secret    string
 	Principal kmsapi.Principal
-	// Token is the session token of temporary credentials; empty for lasting ones, which must come
-	// without a token.
-	Token string
-	// Expires ends temporary credentials; zero means never.
-	Expires time.Time
+	Identity  kmsapi.Identity // nil: nothing is known but the Principal
+}
+
+// Signed is what a signature says.
+type Signed struct {
+	Caller   kmsapi.Principal
+	Identity kmsapi.Identity
+	Region   string
 }
 
 // A Verifier verifies requests. Its fields are set before first use and not changed after.
 type Verifier struct {
-	// Credentials finds the credential of an access key id.
-	Credentials func(accessKeyID string) (Credential, bool)
+	// Credentials finds the credential of an access key id, with the session token that came with it; empty: none
+	// did. A lasting access key must come without one.
+	Credentials func(accessKeyID, token string, now time.Time) (Credential, error)
 	// Now is the wall clock: clients sign with real time.
 	Now func() time.Time
 	// Regions reports whether a Region is served here.
@@ -48,33 +61,33 @@ type Verifier struct {
 //
 // What the signature does not cover beyond the package's promise are headers outside x-amz-* that
 // the signer did not list. They may steer how a call is served, never what it may do.
-func (v *Verifier) Verify(r *http.Request, body []byte) (kmsapi.Principal, string, *kmsapi.Fault) {
+func (v *Verifier) Verify(r *http.Request, body []byte) (Signed, *kmsapi.Fault) {
 	a, fault := readAuthorization(r)
 	if fault != nil {
-		return kmsapi.Principal{}, "", fault
+		return Signed{}, fault
 	}
 	if fault := v.checkScope(a); fault != nil {
-		return kmsapi.Principal{}, "", fault
+		return Signed{}, fault
 	}
 	now := v.Now().UTC()
-	credential, fault := v.credential(r, a.accessKeyID, now)
+	credential, fault := v.credential(a, now)
 	if fault != nil {
-		return kmsapi.Principal{}, "", fault
+		return Signed{}, fault
 	}
-	if fault := checkDate(a, now); fault != nil {
-		return kmsapi.Principal{}, "", fault
+	if fault := a.checkDate(now); fault != nil {
+		return Signed{}, fault
 	}
 	bodyHash := sha256.Sum256(body)
 	payload := hex.EncodeToString(bodyHash[:])
-	if fault := checkPayload(r, payload); fault != nil {
-		return kmsapi.Principal{}, "", fault
+	if fault := a.checkPayload(payload); fault != nil {
+		return Signed{}, fault
 	}
 	key := v.keys.get(signingScope{secret: credential.Secret, date: a.date, region: a.region, service: v.service()})
-	want := sign(key, a, canonicalRequest(r, a.signedHeaders, payload))
+	want := sign(key, a, canonicalRequest(r, a, payload))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(a.signature)) != 1 {
-		return kmsapi.Principal{}, "", kmsapi.Errorf(kmsapi.InvalidSignatureException, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return Signed{}, kmsapi.Errorf(kmsapi.InvalidSignatureException, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	return credential.Principal, a.region, nil
+	return Signed{credential.Principal, credential.Identity, a.region}, nil
 }
 
 func (v *Verifier) service() string {
@@ -96,24 +109,32 @@ func (v *Verifier) checkScope(a *authorization) *kmsapi.Fault {
 	return nil
 }
 
-func (v *Verifier) credential(r *http.Request, accessKeyID string, now time.Time) (Credential, *kmsapi.Fault) {
-	c, ok := v.Credentials(accessKeyID)
-	token, once := single(r, "X-Amz-Security-Token")
-	if !ok || !once || subtle.ConstantTimeCompare([]byte(token), []byte(c.Token)) != 1 {
-		return Credential{}, kmsapi.Errorf(kmsapi.UnrecognizedClientException, "The security token included in the request is invalid.")
-	}
-	if !c.Expires.IsZero() && !now.Before(c.Expires) {
+func (v *Verifier) credential(a *authorization, now time.Time) (Credential, *kmsapi.Fault) {
+	c, err := v.Credentials(a.accessKeyID, a.token, now)
+	switch {
+	case errors.Is(err, ErrExpired):
 		return Credential{}, kmsapi.Errorf(kmsapi.ExpiredTokenException, "The security token included in the request is expired")
+	case err != nil:
+		return Credential{}, unrecognized()
 	}
 	return c, nil
 }
 
-func checkDate(a *authorization, now time.Time) *kmsapi.Fault {
+func unrecognized() *kmsapi.Fault {
+	return kmsapi.Errorf(kmsapi.UnrecognizedClientException, "The security token included in the request is invalid.")
+}
+
+// checkDate compares the request's time with this moment.
+func (a *authorization) checkDate(now time.Time) *kmsapi.Fault {
+	window := Skew
+	if a.validFor != 0 {
+		window = a.validFor
+	}
 	stamp, nowStamp := a.at.Format(basicTime), now.Format(basicTime)
-	oldest, newest := now.Add(-Skew), now.Add(Skew)
+	oldest, newest := now.Add(-window), now.Add(Skew)
 	switch {
 	case a.at.Before(oldest.Truncate(time.Second)):
-		return kmsapi.Errorf(kmsapi.InvalidSignatureException, "Signature expired: %s is now earlier than %s (%s - 5 min.)", stamp, oldest.Format(basicTime), nowStamp)
+		return kmsapi.Errorf(kmsapi.InvalidSignatureException, "Signature expired: %s is now earlier than %s (%s - %s)", stamp, oldest.Format(basicTime), nowStamp, minutes(window))
 	case a.at.After(newest):
 		return kmsapi.Errorf(kmsapi.InvalidSignatureException, "Signature not yet current: %s is still later than %s (%s + 5 min.)", stamp, newest.Format(basicTime), nowStamp)
 	case a.date != stamp[:8]:
@@ -122,14 +143,26 @@ func checkDate(a *authorization, now time.Time) *kmsapi.Fault {
 	return nil
 }
 
-// checkPayload compares the hash that a client may announce in a header with that of the body.
-func checkPayload(r *http.Request, payload string) *kmsapi.Fault {
-	announced, once := single(r, "X-Amz-Content-Sha256")
+// minutes writes a time as AWS does where it is whole minutes.
+func minutes(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return strconv.Itoa(int(d/time.Minute)) + " min."
+	}
+	return strconv.Itoa(int(d/time.Second)) + " sec."
+}
+
+// checkPayload compares the hash that a client may announce with that of the body. A body that no signature covers is
+// refused in each of its forms: these services, unlike AWS's object store, have bodies that say what to do.
+func (a *authorization) checkPayload(payload string) *kmsapi.Fault {
 	switch {
-	case announced == "UNSIGNED-PAYLOAD":
+	case a.payload == "UNSIGNED-PAYLOAD" || strings.HasPrefix(a.payload, "STREAMING-"):
 		return kmsapi.Errorf(kmsapi.InvalidSignatureException, "Unsigned payloads are not supported.")
-	case !once || announced != "" && subtle.ConstantTimeCompare([]byte(announced), []byte(payload)) != 1:
-		return kmsapi.Errorf(kmsapi.InvalidSignatureException, "The provided 'x-amz-content-sha256' header does not match what was computed.")
+	case a.payload != "" && subtle.ConstantTimeCompare([]byte(a.payload), []byte(payload)) != 1:
+		return mismatchedPayload()
 	}
 	return nil
+}
+
+func mismatchedPayload() *kmsapi.Fault {
+	return kmsapi.Errorf(kmsapi.InvalidSignatureException, "The provided 'x-amz-content-sha256' header does not match what was computed.")
 }

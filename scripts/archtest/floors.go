@@ -51,6 +51,8 @@ func Floors() map[string]Floor {
 		"region/keystore":         {Number: 2, Adapter: true},
 		"region/awsjson":          {Number: 2, Adapter: true, But: []string{"region/sigv4"}},
 		"region/sigv4":            {Number: 2, Adapter: true},
+		"region/sessions":         {Number: 2, Adapter: true},
+		"region/sts":              {Number: 2, Adapter: true, But: []string{"region/sessions", "region/sigv4"}},
 		"region/forward":          {Number: 2, Adapter: true},
 		"eventlog/raftlog":        {Number: 2, Adapter: true},
 		"eventlog/memlog":         {Number: 2, Adapter: true},

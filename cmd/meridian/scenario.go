@@ -14,24 +14,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
+	"meridian/cluster/live"
 	"meridian/cluster/scenario"
 	"meridian/cluster/virtual"
 	"meridian/cluster/world"
 )
 
 // worlds are where a scenario can be played.
-var worlds = [...]string{"sim"}
+var worlds = [...]string{"cluster", "inprocess", "sim"}
 
 func (a *app) scenario() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenario",
-		Short: "Play stories about multi-Region keys, in a simulation",
+		Short: "Play stories about multi-Region keys, on the cluster or in a simulation",
 		Long: `A scenario is a text of steps: calls with what is expected of their answers, faults, acts on processes, and waits for a
-condition. It is played in a simulated world in virtual time.`,
+condition. The same text is played on the running cluster, on nodes inside this process, or in a simulated world in
+virtual time.`,
 		Example: `  meridian scenario list
   meridian scenario show replica-stuck-in-creating
   meridian scenario run replica-stuck-in-creating
-  meridian scenario run my.txt`,
+  meridian scenario run my.txt --world cluster`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -96,12 +98,14 @@ func (a *app) scenarioRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run FILE|NAME...",
 		Short: "Play scenarios and check what they expect",
-		Long: `Plays scenarios, of the library or from files, and prints each step when it has ended. The same seed repeats
-the same history.
+		Long: `Plays scenarios, of the library or from files, and prints each step when it has ended. In the simulation the same
+seed repeats the same history. On the running cluster a scenario leaves its keys and the time it moved behind; faults are
+healed and nodes started at its end.
 
 Exit codes: 0 all passed, 1 something was not as expected, 2 a scenario could not be read, 3 something did not come true
 in time, or a scenario was skipped because the world cannot play it.`,
 		Example: `  meridian scenario run replica-stuck-in-creating
+  meridian scenario run promote-during-a-partition --world cluster
   meridian scenario run my.txt --seed 7 -o json`,
 		Args: between(1, 1000),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -188,9 +192,16 @@ func (a *app) play(ctx context.Context, s *scenario.Scenario, where string, seed
 }
 
 // world makes the world that a scenario is to be played in.
-func (a *app) world(_ context.Context, s *scenario.Scenario, where string, seed uint64) (world.World, error) {
-	if where != "sim" {
-		return nil, fmt.Errorf("%w: --world %s is not built yet", cluster.ErrUsage, where)
+func (a *app) world(ctx context.Context, s *scenario.Scenario, where string, seed uint64) (world.World, error) {
+	switch where {
+	case "cluster":
+		c, err := a.open()
+		if err != nil {
+			return nil, err
+		}
+		return live.Running(c), nil
+	case "inprocess":
+		return live.InProcess(ctx, live.Options{Regions: s.Regions, Nodes: s.Nodes})
 	}
 	return virtual.New(virtual.Options{Seed: seed, Regions: s.Regions, Nodes: s.Nodes})
 }

@@ -120,12 +120,26 @@ func (r *recorder) compareErrors(t *testing.T) {
 			t.Errorf("%s gave %s (%s), which it does not declare", p.operation, p.code, r.errors[p])
 		}
 	}
+	for code, got := range r.status {
+		equal(t, "the HTTP status of "+code, got, statusOf(code))
+	}
 	for _, rule := range impossible {
 		if !rule.used {
 			t.Errorf("a rule of impossible errors is about nothing: %v of %v", rule.codes, rule.operations)
 		}
 	}
 	publish(t, impossible)
+}
+
+// statusOf is the HTTP status of an error: all are the caller's but three.
+func statusOf(code string) int {
+	switch code {
+	case "KMSInternalException", "KeyUnavailableException":
+		return 500
+	case "DependencyTimeoutException":
+		return 503
+	}
+	return 400
 }
 
 func (p pair) compare(q pair) int { return strings.Compare(p.operation+p.code, q.operation+q.code) }

@@ -79,7 +79,7 @@ func impossibleErrors() rules {
 			"PutKeyPolicy", "RetireGrant", "RevokeGrant",
 		}, why: "the table of key states allows the operation in every state"},
 		{codes: []string{"LimitExceeded"}, operations: []string{"EnableKey"}, why: "no quota counts enabled keys"},
-		{codes: []string{"LimitExceeded"}, operations: []string{"CreateGrant"}, why: "it takes 50,000 grants; the engine's own tests have them"},
+		{codes: []string{"LimitExceeded"}, operations: []string{"CreateGrant"}, why: "it takes 50,000 grants; the engine's own test begins with as many"},
 		{codes: []string{"NotFound"}, operations: []string{"ListRetirableGrants"}, why: "it names no key, and a principal without grants has an empty list"},
 		{codes: []string{"InvalidKeyUsage"}, operations: []string{"GetPublicKey"}, why: "a key without a public key is refused with UnsupportedOperationException, whatever its usage"},
 		{codes: []string{"UnsupportedOperation"}, operations: []string{"PutKeyPolicy"}, why: "a policy name that cannot be is refused with ValidationException"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/smithy-go"
@@ -25,7 +26,8 @@ type recorder struct {
 	mu       sync.Mutex
 	answered map[string]bool // operations that succeeded
 	errors   map[pair]string // to the first message
-	generic  map[string]bool // declared codes that the SDK has no type for
+	generic  map[string]bool // codes that came without a type of the SDK's own
+	status   map[string]int  // of the answer with a code; 0: they differ, or an answer had no request id
 	given    map[string]bool // members of inputs, of calls that succeeded: Operation.Member or Shape.Member
 	seen     map[string]bool // members of outputs, in the same form
 	values   map[string]bool // values of enumerations in inputs: Type=VALUE
@@ -33,7 +35,7 @@ type recorder struct {
 
 func newRecorder() *recorder {
 	return &recorder{
-		answered: map[string]bool{}, errors: map[pair]string{}, generic: map[string]bool{},
+		answered: map[string]bool{}, errors: map[pair]string{}, generic: map[string]bool{}, status: map[string]int{},
 		given: map[string]bool{}, seen: map[string]bool{}, values: map[string]bool{},
 	}
 }
@@ -71,6 +73,7 @@ func (r *recorder) record(ctx context.Context, in middleware.InitializeInput, ne
 		if _, known := r.errors[pair{operation, api.ErrorCode()}]; !known {
 			r.errors[pair{operation, api.ErrorCode()}] = api.ErrorMessage()
 		}
+		r.noteStatus(api.ErrorCode(), err)
 		if generic := new(smithy.GenericAPIError); errors.As(err, &generic) {
 			r.generic[api.ErrorCode()] = true
 		}
@@ -79,6 +82,22 @@ func (r *recorder) record(ctx context.Context, in middleware.InitializeInput, ne
 		}
 	}
 	return out, meta, err
+}
+
+// noteStatus notes the HTTP status that a code came with.
+func (r *recorder) noteStatus(code string, err error) {
+	var response *awshttp.ResponseError
+	if !errors.As(err, &response) {
+		return
+	}
+	status := response.HTTPStatusCode()
+	if response.ServiceRequestID() == "" {
+		status = 0
+	}
+	if before, known := r.status[code]; known && before != status {
+		status = 0
+	}
+	r.status[code] = status
 }
 
 // walk notes the members of a value that are there, by the name of the structure that they are of; the outermost

@@ -58,6 +58,7 @@ func parts() []part {
 		{name: "import of every spec", run: importOfEverySpec},
 		{name: "several Regions", run: severalRegions},
 		{name: "pages", run: pages},
+		{name: "the AWS CLI", run: commandLine},
 		{name: "errors", run: errorsOfEveryOperation},
 		{name: "a service that cannot answer", run: outage},
 		{name: "Regions cut apart", run: cutApart, alone: true},

@@ -3,6 +3,7 @@ package sdktest
 import (
 	"context"
 	"crypto/rand"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,6 +67,17 @@ func parts() []part {
 	}
 }
 
+// do runs a part. An answer without a member that must be there ends this part alone.
+func (p part) do(t *testing.T, w *world) {
+	w.ran.Add(1)
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("an answer lacks a member: %v\n%s", r, debug.Stack())
+		}
+	}()
+	p.run(t, w)
+}
+
 // TestSDK runs the suite and compares what it has seen with what the service model knows.
 func TestSDK(t *testing.T) {
 	w := newWorld(t)
@@ -74,18 +86,14 @@ func TestSDK(t *testing.T) {
 			if !p.alone {
 				t.Run(p.name, func(t *testing.T) {
 					t.Parallel()
-					w.ran.Add(1)
-					p.run(t, w)
+					p.do(t, w)
 				})
 			}
 		}
 	})
 	for _, p := range parts() {
 		if p.alone {
-			t.Run(p.name, func(t *testing.T) {
-				w.ran.Add(1)
-				p.run(t, w)
-			})
+			t.Run(p.name, func(t *testing.T) { p.do(t, w) })
 		}
 	}
 	if int(w.ran.Load()) != len(parts()) {

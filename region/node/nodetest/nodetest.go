@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"testing"
@@ -31,6 +32,7 @@ type Cluster struct {
 	Nodes map[string]*node.Node // the running ones, by name
 
 	change func(*node.Config)
+	held   map[string][]net.Listener // ports of nodes that have not been started, by name
 }
 
 // New makes a cluster and starts its nodes. They end with the test.
@@ -42,7 +44,7 @@ func New(t testing.TB, nodes int, regions ...string) *Cluster {
 // NewWith is New with nodes whose configuration is changed before each start.
 func NewWith(t testing.TB, change func(*node.Config), nodes int, regions ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{T: t, Dir: layout.Dir(t.TempDir()), Nodes: map[string]*node.Node{}, change: change}
+	c := &Cluster{T: t, Dir: layout.Dir(t.TempDir()), Nodes: map[string]*node.Node{}, change: change, held: map[string][]net.Listener{}}
 	c.File = layout.Cluster{Format: layout.Format, ID: uuid.NewString(), Host: "127.0.0.1", Port: 4566}
 	for i, name := range regions {
 		c.File.Regions = append(c.File.Regions, c.region(name, i+1, nodes))
@@ -68,9 +70,10 @@ func (c *Cluster) region(name string, i, nodes int) layout.Region {
 	public := ring.Public()
 	r := layout.Region{Name: name, Port: layout.RegionPort(c.File.Port, i), SigningKey: public.Signing, NKey: public.NKey}
 	for n := 1; n <= nodes; n++ {
-		node := layout.Node{
-			Name: layout.NodeName(name, n), ID: uuid.NewString(),
-			KMS: freeAddr(c.T), Internal: freeAddr(c.T), NATS: freeAddr(c.T),
+		node := layout.Node{Name: layout.NodeName(name, n), ID: uuid.NewString()}
+		for _, addr := range []*string{&node.KMS, &node.Internal, &node.NATS} {
+			l := hold(c.T)
+			*addr, c.held[node.Name] = l.Addr().String(), append(c.held[node.Name], l)
 		}
 		dir := c.Dir.Node(node.Name)
 		c.must(os.MkdirAll(string(dir), 0o700))
@@ -92,6 +95,10 @@ func (c *Cluster) Start(name string) {
 	if testing.Verbose() {
 		level = slog.LevelInfo
 	}
+	for _, l := range c.held[name] {
+		l.Close()
+	}
+	delete(c.held, name)
 	config, err := node.Load(c.Dir, name, slog.New(slog.NewTextHandler(writer{c.T}, &slog.HandlerOptions{Level: level})).With("node", name))
 	c.must(err)
 	config.Timeouts = raftlog.Timeouts{Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond, Lease: 100 * time.Millisecond}
@@ -156,14 +163,20 @@ func (c *Cluster) must(err error) {
 	}
 }
 
-// freeAddr is an address that nobody listens on now.
-func freeAddr(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// hold takes a port that nobody listens on, and keeps it from others until the node is started. Outgoing
+// connections never get one of these: they come from ports beyond.
+func hold(t testing.TB) net.Listener {
+	const first, beyond, tries = 10_240, 20_000, 100
+	var err error
+	for range tries {
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+mathrand.IntN(beyond-first))); err == nil {
+			t.Cleanup(func() { l.Close() })
+			return l
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatalf("no free port: %v", err)
+	return nil
 }
 
 // writer sends log lines to the test.

@@ -3,6 +3,7 @@ package sdktest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,6 +106,17 @@ func cutApart(t *testing.T, w *world) {
 	w.replicate(t, kms.ReplicateKeyInput{KeyId: imported.KeyId}, types.KeyStatePendingImport)
 	must[kms.ImportKeyMaterialOutput](t)(w.west.ImportKeyMaterial(ctx, direct(t, w.west, kms.ImportKeyMaterialInput{KeyId: imported.KeyId}, bytes.Repeat([]byte{7}, 32))))
 
+	w.cluster.Eventually("both Regions know all of each other", func() bool {
+		for _, name := range []string{east + "/1", west + "/1"} {
+			admin, err := control.Connect(w.cluster.Dir.Node(name))
+			ok(t, err)
+			lags, err := admin.Lag(ctx)
+			if err != nil || slices.ContainsFunc(lags, func(l control.Lag) bool { return l.PendingKeys > 0 }) {
+				return false
+			}
+		}
+		return true
+	})
 	w.cut(t, 1, fault.Rule{Kind: fault.Partition, A: east, B: west})
 	must[kms.RotateKeyOnDemandOutput](t)(w.east.RotateKeyOnDemand(ctx, &kms.RotateKeyOnDemandInput{KeyId: rotates.KeyId}))
 	status := must[kms.GetKeyRotationStatusOutput](t)(w.east.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: rotates.KeyId}))

@@ -320,7 +320,7 @@ func (d *tables) call(at, who, op string, settings []string) (*policy.Request, *
 		}
 		switch name {
 		case "key":
-			p.Resource = d.document(at, value)
+			p.Resource, p.Alone = d.document(at, value), value == "none"
 		case "iam":
 			p.Identity = d.attached(at, value)
 		case "session":

@@ -36,29 +36,37 @@ type own struct {
 }
 
 func (e *evaluation) decide() Decision {
-	// All layers are read before any allows: a Deny may stand in each.
+	v, d := e.weigh()
+	if d.Reason != 0 {
+		return d
+	}
+	return v.decide()
+}
+
+// weigh reads all layers before any allows, since a Deny may stand in each. The decision has a reason
+// if the call is denied whatever else allows it.
+func (e *evaluation) weigh() (verdict, Decision) {
 	service, missing := e.serviceControl()
 	if service.denies() {
-		return denied(service.deny)
+		return verdict{}, denied(service.deny)
 	}
-	boundary, session, identity := e.restriction(), e.session(), e.attached(LayerIdentity, e.policies.Identity)
-	resource := e.resource()
-	for _, f := range []*findings{&resource.findings, &identity, &boundary, &session} {
+	v := verdict{e: e, resource: e.resource(), identity: e.attached(LayerIdentity, e.policies.Identity)}
+	boundary, session := e.restriction(), e.attached(LayerSession, e.policies.Session)
+	for _, f := range [...]*findings{&v.resource.findings, &v.identity, &boundary, &session} {
 		if f.denies() {
-			return denied(f.deny)
+			return verdict{}, denied(f.deny)
 		}
 	}
 	if missing > 0 {
-		return Decision{Reason: NoService, By: Where{Layer: LayerService, Level: missing}}
+		return verdict{}, Decision{Reason: NoService, By: Where{Layer: LayerService, Level: missing}}
 	}
-	v := verdict{e: e, resource: resource, identity: identity, capped: Reason(0)}
 	switch {
 	case e.policies.Boundary != nil && !boundary.allows():
 		v.capped = NoBoundary
 	case len(e.policies.Session) > 0 && !session.allows():
 		v.capped = NoSession
 	}
-	return v.decide()
+	return v, Decision{}
 }
 
 func denied(by Where) Decision { return Decision{Reason: ExplicitDeny, By: by} }
@@ -88,10 +96,6 @@ func (e *evaluation) restriction() findings {
 	var f findings
 	e.read(LayerBoundary, *e.policies.Boundary, &f)
 	return f
-}
-
-func (e *evaluation) session() findings {
-	return e.attached(LayerSession, e.policies.Session)
 }
 
 func (e *evaluation) attached(l Layer, list []Attached) findings {
@@ -214,7 +218,7 @@ type verdict struct {
 func (v *verdict) decide() Decision {
 	p := v.e.Principal
 	switch {
-	case v.e.policies.Resource == nil:
+	case v.e.policies.Alone:
 		return v.alone()
 	case p.Kind == Service || p.Kind == WebIdentity || p.Account == v.e.Resource.Account:
 		return v.within()

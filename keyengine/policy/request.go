@@ -46,11 +46,15 @@ func (v Values) Lookup(key string) []string { return v[key] }
 // Set gives a key its values, whatever the case in which it is written.
 func (v Values) Set(key string, values ...string) { v[strings.ToLower(key)] = values }
 
-// Policies is what counts for a call. Documents are parsed once and kept by the caller.
+// Policies is what counts for a call. Documents are parsed once and kept by the caller. Where a policy
+// cannot be parsed the call has to be refused: leaving it out may leave out a Deny.
 type Policies struct {
-	// Resource is the policy of the resource: the key policy, or the trust policy of a role. Nil for
-	// calls that are about none: then identity policies decide alone.
+	// Resource is the policy of the resource: the key policy, or the trust policy of a role. Nil allows
+	// nothing.
 	Resource *Document
+	// Alone is set for calls that are about nothing with a policy of its own, such as ListKeys: then
+	// identity policies decide alone.
+	Alone bool
 	// Grants are those of the key. Nil: none.
 	Grants Grants
 	// Identity are the policies of the caller: of the user and its groups, or of the role.

@@ -21,7 +21,7 @@ type book struct {
 	h     history.History
 }
 
-type page struct{ state, text, material, old string }
+type page struct{ state, text, material string }
 
 func newBook(seed uint64) *book {
 	return &book{

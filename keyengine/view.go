@@ -86,6 +86,9 @@ func (v *View) NextLeaf() uint64 { return counter(v.rows, rowLeaf) }
 // SealingStep returns the step of the sealing key that the log has reached.
 func (v *View) SealingStep() uint64 { return counter(v.rows, rowStep) }
 
+// SealingRow is the key of the row that holds SealingStep.
+func SealingRow() []byte { return []byte(rowStep) }
+
 // Peer returns the greatest life seen of another Region, 0 if none was.
 func (v *View) Peer(region string) (life uint64) { return counter(v.rows, prefixPeer+region) }
 

@@ -13,6 +13,9 @@ func GrantTokens(in kmsapi.Input) []string { return grantTokens(in) }
 // ReportUses is reportUses.
 func (r *Region) ReportUses(ctx context.Context) { r.reportUses(ctx) }
 
+// StepSealingKey is stepSealingKey.
+func (r *Region) StepSealingKey(ctx context.Context) { r.stepSealingKey(ctx) }
+
 // OpenGrantToken is openGrantToken, as far as who ends a grant needs it.
 func (r *Region) OpenGrantToken(text string) (keyengine.GrantRef, error) {
 	t, err := r.openGrantToken(text)

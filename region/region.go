@@ -35,6 +35,8 @@ type Store interface {
 	Time() int64
 	// Life is the life number of the Region's history.
 	Life() uint64
+	// Born is the Region time of its first record; 0 before it.
+	Born() int64
 }
 
 // Peers are the other nodes of the Region. Package forward's Client implements it.
@@ -56,6 +58,8 @@ type Config struct {
 	Log        eventlog.Log
 	Ring       *keyring.Ring
 	Peers      Peers
+	// SaveRing puts the Ring's sealing keys on the disk, in place of those there; nil: there is no disk.
+	SaveRing func() error
 	// LeastLife is the life number that the Region must be in: a leader that finds an earlier one begins it.
 	LeastLife   uint64
 	Primitives  primitive.Set
@@ -97,6 +101,7 @@ type Region struct {
 	relay     Relay // nil: no other Regions
 	clock     *Clock
 	dueNow    chan struct{} // asks for a look at the due work
+	ringMoved chan struct{} // asks for the ring to be saved
 	proposer  atomic.Pointer[proposer]
 	catchUps  coalescer
 	materials materialCache
@@ -122,12 +127,13 @@ func New(c Config) *Region {
 		every(ctx, freshEvery, func() { r.stayFresh(ctx) })
 	})
 	r.wg.Go(func() { every(ctx, reportEvery, func() { r.reportUses(ctx) }) })
+	r.wg.Go(func() { r.saveRing(ctx) })
 	return r
 }
 
 // assemble puts the parts of a Region together. None of them works yet.
 func assemble(c Config) *Region {
-	r := &Region{Config: c, dueNow: make(chan struct{}, 1), rest: restAtLeader}
+	r := &Region{Config: c, dueNow: make(chan struct{}, 1), ringMoved: make(chan struct{}, 1), rest: restAtLeader}
 	r.clock = NewClock(c.Wall, func() int64 { return r.view().ClockOffset() })
 	if r.HandoffTimeout == 0 {
 		r.HandoffTimeout = DefaultHandoffTimeout
@@ -135,6 +141,10 @@ func assemble(c Config) *Region {
 	if r.Generator == nil {
 		r.Generator = newBounded(r.Primitives, r.Random)
 	}
+	if r.SaveRing == nil {
+		r.SaveRing = func() error { return nil }
+	}
+	r.followSealingKey() // what was applied before this node could save it
 	r.catchUps.ask = r.askPosition
 	if c.NewRelay != nil {
 		r.relay = c.NewRelay(forRelay{r})
@@ -226,6 +236,7 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 		}
 	})
 	wg.Go(func() { r.executeDue(ctx) })
+	wg.Go(func() { every(ctx, sealingEvery, func() { r.stepSealingKey(ctx) }) })
 	if r.relay != nil {
 		wg.Go(func() { r.replicate(ctx, term) })
 	}

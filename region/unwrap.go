@@ -92,7 +92,11 @@ func (c *materialCache) forget(ref keyengine.Ref) {
 func (r *Region) Changed(keys [][]byte, all bool) {
 	if all {
 		r.materials.clear()
+		r.followSealingKey()
 		return
+	}
+	if sealingKeyChanged(keys) {
+		r.followSealingKey()
 	}
 	var refs []keyengine.Ref
 	for _, k := range keys {

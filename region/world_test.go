@@ -50,6 +50,9 @@ type setting struct {
 	regions []string // of the cluster
 	logger  *slog.Logger
 	plant   func(spec string) (primitive.Material, error)
+	// ring, if set, is the key ring of node i, and save what puts it on a disk. Without, nodes share one.
+	ring func(i int) *keyring.Ring
+	save func(i int) error
 }
 
 func (w *world) wall(i int) func() time.Time {
@@ -94,9 +97,13 @@ func newWorldIn(t testing.TB, in setting, skew ...time.Duration) *world {
 	}
 	w.group = memlog.New(machines...)
 	for i := range 3 {
+		ring, save := ring, func() error { return nil }
+		if in.ring != nil {
+			ring, save = in.ring(i), func() error { return in.save(i) }
+		}
 		r := region.New(region.Config{
 			Place: place, Regions: in.regions, Node: fmt.Sprintf("%s/%d", place.Region, i+1), Nodes: 3, OtherNodes: others(i),
-			Store: store{stores[i]}, Log: w.log(i), Ring: ring, Peers: w,
+			Store: store{stores[i]}, Log: w.log(i), Ring: ring, SaveRing: save, Peers: w,
 			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
 			Logger: in.logger,
 		})

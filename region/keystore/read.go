@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"meridian/eventlog/codec"
 	"meridian/keyengine/rows"
 )
 
@@ -122,6 +123,20 @@ func (s *Store) Event(seq uint64) (Stored, bool) {
 	g := s.acquire()
 	defer g.drop()
 	return reader{g.db, s.fail}.event(seq)
+}
+
+// Born returns the Region time of the first record, ms since 1970 UTC; 0 while there is none.
+func (s *Store) Born() int64 {
+	e, ok := s.Event(1)
+	if !ok {
+		return 0
+	}
+	r, err := codec.DecodeRecord(e.Record)
+	if err != nil {
+		s.fail("read the first record", err)
+		return 0
+	}
+	return r.At
 }
 
 // View is one frozen state. It holds on to disk space: close it soon.

@@ -108,6 +108,16 @@ func openRing(c *Config) (*keyring.Ring, error) {
 	return ring, nil
 }
 
+// saveRing puts the key ring in the place of the one on the disk.
+func (c *Config) saveRing() error {
+	root, err := keyring.LoadRoot(c.Dir.RootKey())
+	if err != nil {
+		return err
+	}
+	defer root.Destroy()
+	return c.Ring.Save(c.Dir.Keystore(), root, c.Random)
+}
+
 // loadRoots reads the roots of attestation documents, if the cluster has any.
 func loadRoots(dir layout.Dir) (*attestation.Roots, error) {
 	text, err := os.ReadFile(dir.AttestationRoots())

@@ -3,6 +3,7 @@ package keyengine_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,7 @@ EnableKey             ok      ok       e3              e3                     e5
 DisableKey            ok      ok       e3              e3                     e5            e14      e15
 EnableKeyRotation     ok      e1       e3              e3                     e6            e14      ok
 DisableKeyRotation    ok      e1       e3              e3                     e6            e14      ok
+GetKeyLastUsage       ok      ok       ok              ok                     ok            ok       ok
 GetKeyPolicy          ok      ok       ok              ok                     ok            ok       ok
 ListKeyPolicies       ok      ok       ok              ok                     ok            ok       ok
 GetParametersForImport     e9  e9  e3              e3                     ok            e14      e15
@@ -164,6 +166,31 @@ func worldWith(t *testing.T, state, spec, usage string) (*world, *site) {
 		w.must(t, "us-east-1", "UpdatePrimaryRegion", `{"KeyId":"$k1","PrimaryRegion":"eu-west-1"}`)
 	}
 	return w, at
+}
+
+// keyless are the operations that use no key whose state could matter.
+func keyless() []string {
+	return []string{
+		"CreateKey", "ListKeys", "ListRetirableGrants", "GenerateRandom", "ConnectCustomKeyStore", "CreateCustomKeyStore",
+		"DeleteCustomKeyStore", "DescribeCustomKeyStores", "DisconnectCustomKeyStore", "UpdateCustomKeyStore",
+	}
+}
+
+// TestKeyStateTableIsWhole finds operations of the service model that the table forgot, and rows of none.
+func TestKeyStateTableIsWhole(t *testing.T) {
+	rows := map[string]bool{}
+	for _, line := range strings.Split(strings.TrimSpace(stateTable), "\n")[1:] {
+		rows[strings.Fields(line)[0]] = true
+	}
+	for op := range kmsapi.Operations() {
+		if has, needs := rows[op.Name], !slices.Contains(keyless(), op.Name); has != needs {
+			t.Errorf("%s: in the table: %t, uses a key: %t", op.Name, has, needs)
+		}
+		delete(rows, op.Name)
+	}
+	for name := range rows {
+		t.Errorf("%s is no operation", name)
+	}
 }
 
 func TestKeyStateTable(t *testing.T) {

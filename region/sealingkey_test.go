@@ -77,7 +77,8 @@ func (d *disks) world() *world {
 	})
 }
 
-// later moves every wall clock on and has node i lead, which samples them.
+// later moves every wall clock on and has node i lead, which samples them. It must not lead already: a
+// leader that loses its term in the middle of something steps down, and might do so in its next term.
 func (w *world) later(by time.Duration, i int) {
 	w.t.Helper()
 	before := w.nodes[i].Now()
@@ -158,8 +159,8 @@ func TestSealingKeyAfterCrash(t *testing.T) {
 	d.mu.Lock()
 	d.broken = true
 	d.mu.Unlock()
-	w.later(121*time.Hour, 0)
-	w.step(0, d.rings[2], 5)
+	w.later(121*time.Hour, 1)
+	w.step(1, d.rings[2], 5)
 	want, err := d.rings[2].SealingKey(5)
 	if err != nil {
 		t.Fatal(err)

@@ -48,11 +48,15 @@ func (c *Cluster) RecoverRegion(ctx context.Context, name string, force bool) (R
 	}
 	defer unlock()
 	r.region = *region
-	if leader := c.leader(ctx, region); leader != "" {
+	leader := ""
+	if !poll(deposedTime, func() bool { leader = c.leader(ctx, region); return leader == "" }) {
 		return r.did, fmt.Errorf("%s has a leader (%s): nothing is lost; `meridian replace NODE` makes a lost node anew", name, leader)
 	}
 	return r.did, r.run(ctx, force)
 }
+
+// deposedTime is how long a leader that has lost its majority may go on saying that it leads.
+const deposedTime = 3 * time.Second
 
 // recoverer recovers one Region.
 type recoverer struct {
@@ -159,7 +163,7 @@ func (r *recoverer) extract(s *survivor, id string) error {
 // begin makes the folders of all nodes anew, puts them in the place of the old ones, and enters the new ids.
 func (r *recoverer) begin(best survivor) error {
 	file := filepath.Join(r.temp, "reborn")
-	done, err := rebirth.Begin(best.file, file, keystore.Origin{Domain: rebirth.Domain(r.region.Name)})
+	done, life, err := rebirth.Begin(best.file, file, keystore.Origin{Domain: rebirth.Domain(r.region.Name)})
 	if err != nil {
 		return err
 	}
@@ -168,6 +172,7 @@ func (r *recoverer) begin(best survivor) error {
 		return err
 	}
 	next := r.region
+	next.NewLife(life)
 	next.Nodes = append([]layout.Node(nil), r.region.Nodes...)
 	for i := range next.Nodes {
 		next.Nodes[i].ID = uuid.NewString()
@@ -176,7 +181,7 @@ func (r *recoverer) begin(best survivor) error {
 	if err := writeReborn(made, r.File.ID, next, ring, file, done.Meta); err != nil {
 		return err
 	}
-	r.did.Source, r.did.Life, r.did.Seq = best.name, done.Meta.Life, done.Meta.Seq
+	r.did.Source, r.did.Life, r.did.Seq = best.name, next.Life, done.Meta.Seq
 	// The survivor that everything was made of goes last: until then it can all be made again.
 	for _, last := range []bool{false, true} {
 		for _, n := range next.Nodes {
@@ -222,7 +227,7 @@ func (r *recoverer) swap(made, name string) error {
 	return os.Rename(made, string(r.Dir.Node(name)))
 }
 
-// enterRegion writes a Region's nodes to cluster.json, as that is now.
+// enterRegion writes a Region's nodes and life to cluster.json, as that is now.
 func (c *Cluster) enterRegion(next layout.Region) error {
 	unlock, err := c.lock()
 	if err != nil {
@@ -237,7 +242,7 @@ func (c *Cluster) enterRegion(next layout.Region) error {
 	if !ok {
 		return fmt.Errorf("%s has no Region %s any more", c.Dir.ClusterFile(), next.Name)
 	}
-	region.Nodes = next.Nodes
+	region.Nodes, region.Life = next.Nodes, next.Life
 	if err := layout.WriteCluster(c.Dir, file); err != nil {
 		return err
 	}

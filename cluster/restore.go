@@ -163,20 +163,21 @@ func (r *restorer) region(region *layout.Region, b BackupInfo, o keystore.Origin
 	}
 	o.ClusterID, o.Domain = r.file.ID, rebirth.Domain(region.Name)
 	file := filepath.Join(r.temp, region.Name)
-	done, err := rebirth.Begin(b.File, file, o)
+	done, life, err := rebirth.Begin(b.File, file, o)
 	if err != nil {
 		return err
 	}
+	region.NewLife(life)
 	if err := writeReborn(r.made, r.file.ID, *region, ring, file, done.Meta); err != nil {
 		return err
 	}
-	r.did = append(r.did, r.told(region.Name, done))
+	r.did = append(r.did, r.told(*region, done))
 	return nil
 }
 
-func (r *restorer) told(name string, done keystore.Rewritten) Restored {
+func (r *restorer) told(region layout.Region, done keystore.Rewritten) Restored {
 	t := Restored{
-		Region: name, From: done.From.Seq, Seq: done.Meta.Seq, Life: done.Meta.Life, Digest: done.Meta.Digest.String(),
+		Region: region.Name, From: done.From.Seq, Seq: done.Meta.Seq, Life: region.Life, Digest: done.Meta.Digest.String(),
 		Dropped: done.From.Seq - done.Meta.Seq,
 	}
 	if done.Meta.Seq > 0 {
@@ -186,7 +187,7 @@ func (r *restorer) told(name string, done keystore.Rewritten) Restored {
 		t.Lost = append(t.Lost, hex.EncodeToString(id[:]))
 	}
 	if len(t.Lost) > 0 {
-		r.note("%s: %d key materials were deleted after that point and are in no backup made later: nothing they encrypted can be read", name, len(t.Lost))
+		r.note("%s: %d key materials were deleted after that point and are in no backup made later: nothing they encrypted can be read", region.Name, len(t.Lost))
 	}
 	return t
 }

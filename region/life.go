@@ -10,6 +10,9 @@ import (
 // the log has begun since.
 func (r *Region) life() uint64 { return max(r.Store.Life(), r.view().Life()) }
 
+// Life is the life number that this node knows its Region to be in.
+func (r *Region) Life() uint64 { return r.life() }
+
 // beginLife makes the beginning of a new life the first decision of a term, if the Region needs one:
 // nothing may be decided on what it may have forgotten.
 func (r *Region) beginLife(p *proposer) {

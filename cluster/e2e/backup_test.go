@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -89,8 +90,10 @@ func TestBackupAndRestore(t *testing.T) {
 	if _, err := describe(t, next.client(east), late); err != nil {
 		t.Error(err)
 	}
-	_, err = next.patient(east).UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &key, PrimaryRegion: aws.String(west)})
-	ok(t, err)
+	eventually(t, 90*time.Second, east+" gives the role up", func() error { // once it has heard what the other Region has
+		_, err := next.patient(east).UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &key, PrimaryRegion: aws.String(west)})
+		return err
+	})
 	awaitPrimary(t, next, key, west, east, west)
 	next.do(t, "verify")
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
@@ -53,8 +54,11 @@ func TestRegionRecoveredFromAMinority(t *testing.T) {
 	// The Regions hear of each other again: the primary changes hands, there and back.
 	for _, to := range []string{west, east} {
 		from := map[string]string{west: east, east: west}[to]
-		_, err := c.patient(from).UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &key, PrimaryRegion: &to})
-		ok(t, err)
+		// A Region in a new life first hears what the others have of each key, and how their members stand.
+		eventually(t, 90*time.Second, from+" gives the role to "+to, func() error {
+			_, err := c.patient(from).UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &key, PrimaryRegion: &to})
+			return err
+		})
 		awaitPrimary(t, c, key, to, east, west)
 	}
 	if got := decrypt(t, eu, shared, nil); string(got.Plaintext) != "shared" {

@@ -10,18 +10,21 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"meridian/eventlog"
+	"meridian/keyengine/rows"
 )
 
 // Origin is the beginning of another history of the same records: of a Region that lost its majority, or that
 // came from a backup.
 type Origin struct {
 	ClusterID string // empty: as it was
-	Life      uint64 // 0: one more than it was
+	Life      uint64 // 0: as it was
 	// Seq and At are where the history ends: the last record, and Region time in ms; 0: it does not end there. A time
 	// before the first record leads to an empty state.
 	Seq    uint64
 	At     int64
 	Domain Domain
+	// Look, if set, is shown the rows of the state before it is written.
+	Look func(rows.Reader)
 }
 
 // Rewritten is what Rewrite did.
@@ -99,6 +102,9 @@ func (w *rewriter) run(in io.Reader, scratch string, out io.Writer) (err error) 
 	if err := w.carry(); err != nil {
 		return err
 	}
+	if o := w.origin; o.Look != nil {
+		o.Look(reader{w.new, unread})
+	}
 	return w.stream(out)
 }
 
@@ -110,7 +116,7 @@ func openScratch(dir string) (*pebble.DB, error) {
 
 // begin makes the position before the first record of the new history.
 func (w *rewriter) begin() {
-	w.Meta = Meta{ClusterID: w.From.ClusterID, Region: w.From.Region, Life: w.From.Life + 1}
+	w.Meta = Meta{ClusterID: w.From.ClusterID, Region: w.From.Region, Life: w.From.Life}
 	if w.origin.ClusterID != "" {
 		w.Meta.ClusterID = w.origin.ClusterID
 	}

@@ -66,7 +66,7 @@ func (n *Node) Status() control.Status {
 	s := control.Status{
 		ClusterID: c.Cluster.ID, Region: c.Region.Name, Name: c.Node.Name, ID: c.Node.ID, PID: os.Getpid(), Version: c.Version,
 		Role: control.Follower, Term: n.log.Term(), Ready: n.ready(),
-		Seq: meta.Seq, Digest: hex.EncodeToString(meta.Digest[:]), Chain: hex.EncodeToString(meta.Chain[:]), Life: meta.Life,
+		Seq: meta.Seq, Digest: hex.EncodeToString(meta.Digest[:]), Chain: hex.EncodeToString(meta.Chain[:]), Life: n.region.Life(),
 		Endpoint: "http://" + c.Node.KMS, FaultVersion: c.Faults.Version(), StartedAt: n.started.UnixMilli(),
 	}
 	if own, member := n.membership(context.Background()); member && !own.Voter {

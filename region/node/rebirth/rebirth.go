@@ -13,6 +13,7 @@ import (
 	"meridian/eventlog/raftlog"
 	"meridian/keyengine"
 	"meridian/keyengine/arn"
+	"meridian/keyengine/rows"
 	"meridian/region"
 	"meridian/region/keystore"
 )
@@ -96,22 +97,24 @@ func Later(a, b keystore.Meta) bool {
 	return a.Index > b.Index
 }
 
-// Begin reads the snapshot in one file and writes the one that a new history begins with to another.
-func Begin(from, to string, o keystore.Origin) (done keystore.Rewritten, err error) {
+// Begin reads the snapshot in one file and writes the one that a new history begins with to another. The life is the
+// newest that the state tells of: that of the new history must be greater.
+func Begin(from, to string, o keystore.Origin) (done keystore.Rewritten, life uint64, err error) {
 	in, err := os.Open(from)
 	if err != nil {
-		return done, err
+		return done, 0, err
 	}
 	defer in.Close()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return done, err
+		return done, 0, err
 	}
+	o.Look = func(r rows.Reader) { life = keyengine.NewView(r, keyengine.Place{}).Life() }
 	done, err = keystore.Rewrite(in, to+".scratch", o, out)
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return done, errors.Join(fmt.Errorf("%s: %w", from, err), os.Remove(to))
+		return done, 0, errors.Join(fmt.Errorf("%s: %w", from, err), os.Remove(to))
 	}
-	return done, nil
+	return done, max(life, done.From.Life), nil
 }
 
 // Plant has a node with a new folder begin with the snapshot in file, in a group of all nodes of r.

@@ -59,7 +59,46 @@ func (a *app) start() *cobra.Command {
 }
 
 func (a *app) restart() *cobra.Command {
-	return a.onNodes("restart", "Stop nodes and start them again", "Stops nodes and starts them again, one after the other.", true, (*cluster.Cluster).Restart)
+	rolling := false
+	cmd := a.onNodes("restart", "Stop nodes and start them again", `Stops nodes and starts them again, one after the other.
+
+With --rolling the target is a Region, or with none every Region. The next node is touched when all nodes of the Region
+are ready again, the leader last: the Region answers all the while.`, true, (*cluster.Cluster).Restart)
+	cmd.Example += "\n  meridian restart us-east-1 --rolling\n  meridian restart --rolling"
+	cmd.Args = between(0, 1)
+	atOnce := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case rolling:
+			return a.restartRolling(cmd.Context(), args)
+		case len(args) == 0:
+			return fmt.Errorf("%w: which node? Without one, `meridian restart --rolling` restarts all, one after the other", cluster.ErrUsage)
+		}
+		return atOnce(cmd, args)
+	}
+	cmd.Flags().BoolVar(&rolling, "rolling", false, "one node at a time, and the next when the Region is whole again")
+	return cmd
+}
+
+func (a *app) restartRolling(ctx context.Context, args []string) error {
+	c, err := a.open()
+	if err != nil {
+		return err
+	}
+	regions := args
+	if len(args) == 0 {
+		regions = c.File.Names()
+	}
+	if err := c.RollingRestart(ctx, regions...); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(regions)
+	}
+	for _, r := range regions {
+		fmt.Fprintln(a.out, r)
+	}
+	return nil
 }
 
 func (a *app) pause() *cobra.Command {

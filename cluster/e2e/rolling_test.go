@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+)
+
+// usual is a client as an application makes it: the SDK's own retries, three attempts.
+func (c *cluster) usual(region string) *kms.Client {
+	return kms.New(kms.Options{
+		Region: region, BaseEndpoint: aws.String("http://" + c.endpoint(region)),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+}
+
+// TestRollingRestart restarts a Region node by node under load: nobody who uses the SDK as it comes sees a failure.
+func TestRollingRestart(t *testing.T) {
+	c := breakable(t)
+	key := createKey(t, c.client(east), false)
+	blob := encrypt(t, c.client(east), key, "all the while", nil)
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	var calls, pause atomic.Int64
+	load := func(call func(*kms.Client) error) {
+		running.Go(func() {
+			client := c.usual(east)
+			for open(stop) {
+				begun := time.Now()
+				if err := call(client); err != nil {
+					t.Errorf("a call failed in spite of the SDK's retries: %v", err)
+					return
+				}
+				calls.Add(1)
+				took := int64(time.Since(begun))
+				for was := pause.Load(); took > was && !pause.CompareAndSwap(was, took); was = pause.Load() {
+				}
+			}
+		})
+	}
+	for range 2 {
+		load(func(client *kms.Client) error {
+			_, err := client.CreateKey(t.Context(), &kms.CreateKeyInput{})
+			return err
+		})
+		load(func(client *kms.Client) error {
+			_, err := client.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: blob})
+			return err
+		})
+	}
+	halt := sync.OnceFunc(func() { close(stop); running.Wait() })
+	t.Cleanup(halt)
+	was := c.status(t)
+	begun := time.Now()
+	c.do(t, "restart", east, "--rolling")
+	took := time.Since(begun)
+	halt()
+	for i, r := range c.status(t) {
+		for j, n := range r.Nodes {
+			if changed := n.PID != was[i].Nodes[j].PID; changed != (r.Region == east) {
+				t.Errorf("node %s restarted: %t", n.Name, changed)
+			}
+		}
+	}
+	t.Logf("%d calls in %s, none failed; the slowest took %s", calls.Load(), took.Round(time.Millisecond), time.Duration(pause.Load()).Round(time.Millisecond))
+	c.verify(t)
+}

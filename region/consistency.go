@@ -12,23 +12,26 @@ type Level uint8
 
 // The levels. Default answers from the applied state of any node, but catches up with the leader
 // before metadata reads and before a "no" that staleness could explain; Eventual does neither;
-// Bounded is Eventual with an age that must not be exceeded; Strong is answered by the leader.
+// Bounded is Eventual with an age that must not be exceeded; Strong is answered by the leader. Flapping is
+// Eventual at a random node for each metadata read, and Default for cryptography.
 const (
 	Default Level = iota
 	Eventual
 	SessionOnly
 	Bounded
 	Strong
+	Flapping
 )
 
 // Consistency is a level with its parameter.
 type Consistency struct {
 	Level Level
 	Age   time.Duration // of Bounded
+	Seed  uint64        // of Flapping
 }
 
 // ParseConsistency parses the value of the header x-meridian-consistency or of --consistency:
-// default, eventual, session, bounded=<ms>, strong.
+// default, eventual, session, bounded=<ms>, strong, flapping, flapping=<seed>.
 func ParseConsistency(s string) (Consistency, error) {
 	switch s {
 	case "", "default":
@@ -39,6 +42,13 @@ func ParseConsistency(s string) (Consistency, error) {
 		return Consistency{Level: SessionOnly}, nil
 	case "strong":
 		return Consistency{Level: Strong}, nil
+	case "flapping":
+		return Consistency{Level: Flapping}, nil
+	}
+	if seed, ok := strings.CutPrefix(s, "flapping="); ok {
+		if n, err := strconv.ParseUint(seed, 10, 64); err == nil {
+			return Consistency{Level: Flapping, Seed: n}, nil
+		}
 	}
 	if ms, ok := strings.CutPrefix(s, "bounded="); ok {
 		n, err := strconv.ParseUint(ms, 10, 31)
@@ -46,7 +56,7 @@ func ParseConsistency(s string) (Consistency, error) {
 			return Consistency{Level: Bounded, Age: time.Duration(n) * time.Millisecond}, nil
 		}
 	}
-	return Consistency{}, fmt.Errorf("consistency %q is none of default, eventual, session, bounded=<ms>, strong", s)
+	return Consistency{}, fmt.Errorf("consistency %q is none of default, eventual, session, bounded=<ms>, strong, flapping[=<seed>]", s)
 }
 
 // Session is a place in a Region's history that a caller has seen.

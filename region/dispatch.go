@@ -77,6 +77,9 @@ func (r *Region) level(ctx context.Context, call *kmsapi.Call) (Consistency, err
 		}
 		level = asked
 	}
+	if level.Level == Flapping && call.Forwarded { // the other node has drawn this one
+		level = Consistency{Level: Eventual}
+	}
 	if call.Session == "" {
 		return level, nil
 	}
@@ -86,6 +89,12 @@ func (r *Region) level(ctx context.Context, call *kmsapi.Call) (Consistency, err
 	}
 	if s.Region != r.Place.Region || s.Life != r.life() {
 		return level, nil // another history: nothing to wait for
+	}
+	if call.Forwarded { // the other node has waited
+		if r.Store.Seq() < s.Seq {
+			return Consistency{Level: Strong}, nil
+		}
+		return level, nil
 	}
 	return r.reach(ctx, s.Seq, level), nil
 }
@@ -116,6 +125,8 @@ func (r *Region) setSession(call *kmsapi.Call, seq uint64) {
 // read answers a metadata read.
 func (r *Region) read(ctx context.Context, level Consistency, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
 	switch level.Level {
+	case Flapping:
+		return r.flap(ctx, level.Seed, op, call, in)
 	case Default:
 		r.freshen(ctx, call)
 	case Bounded:
@@ -209,7 +220,7 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 	switch {
 	case l.Leader:
 		if !op.Mutating() {
-			if _, err := r.Position(ctx); err != nil {
+			if r.catchUp(ctx) != nil { // shared by the reads that wait meanwhile
 				return nil, nil, false
 			}
 		}
@@ -228,18 +239,24 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 	if err != nil || answer.Header.Get(headerNotLeader) != "" {
 		return nil, nil, false
 	}
+	out, err = answered(call, answer)
+	return out, err, true
+}
+
+// answered passes on what another node answered.
+func answered(call *kmsapi.Call, a *forward.Answer) (any, error) {
 	for _, h := range []string{HeaderSession, HeaderStale} {
-		if v := answer.Header.Get(h); v != "" {
+		if v := a.Header.Get(h); v != "" {
 			call.Set(h, v)
 		}
 	}
 	switch {
-	case answer.Status != http.StatusOK:
-		return nil, parseFault(answer), true
-	case len(answer.Body) == 0: // an operation without output
-		return nil, nil, true
+	case a.Status != http.StatusOK:
+		return nil, parseFault(a)
+	case len(a.Body) == 0: // an operation without output
+		return nil, nil
 	}
-	return json.RawMessage(answer.Body), nil, true
+	return json.RawMessage(a.Body), nil
 }
 
 // notLeader is how a node that does not lead, or cannot tell what became of a command, answers a

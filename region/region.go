@@ -104,6 +104,7 @@ type Region struct {
 	ringMoved chan struct{} // asks for the ring to be saved
 	proposer  atomic.Pointer[proposer]
 	catchUps  coalescer
+	flaps     flaps
 	materials materialCache
 	useNotes  useNotes
 	ready     atomic.Bool

@@ -211,7 +211,7 @@ func (w *world) callAt(i int, operation, level, body string) (any, *kmsapi.Call,
 	call := &kmsapi.Call{
 		RequestID: "r-" + strconv.FormatInt(w.calls.Add(1), 10), Consistency: level,
 		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
-		Raw:    kmsapi.Raw{Header: map[string][]string{"X-Operation": {operation}}, Body: []byte(body)},
+		Raw:    kmsapi.Raw{Header: map[string][]string{"X-Operation": {operation}, "X-Level": {level}}, Body: []byte(body)},
 	}
 	out, err := w.dispatch(context.Background(), i, operation, call)
 	return out, call, err
@@ -264,7 +264,7 @@ func (w *world) Forward(_ context.Context, addr string, c forward.Call) (*forwar
 		return nil, errDown
 	}
 	call := &kmsapi.Call{
-		RequestID: c.RequestID, InvocationID: c.Header.Get("X-Invocation"), Forwarded: true,
+		RequestID: c.RequestID, InvocationID: c.Header.Get("X-Invocation"), Forwarded: true, Consistency: c.Header.Get("X-Level"),
 		Caller: kmsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", AccessKeyID: "test"},
 		Raw:    kmsapi.Raw{Header: c.Header, Body: c.Body},
 	}

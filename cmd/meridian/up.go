@@ -82,7 +82,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.StringSliceVar(&o.Regions, "regions", nil, "Regions, in the order of their ports (default "+strings.Join(cluster.DefaultRegions(), ",")+")")
 	f.IntVar(&o.Nodes, "nodes", 0, fmt.Sprintf("nodes in each Region (default %d)", cluster.DefaultNodes))
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
-	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong")
+	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong, flapping[=<seed>]")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.StringVar(&seedFile, "seed-file", "", "YAML file of keys to make, with their ids; keys that are there are left as they are")
 	f.BoolVar(&detach, "detach", false, "leave a supervisor behind and return when all is ready")

@@ -11,7 +11,7 @@ import (
 type BeginLife struct{ Life uint64 }
 
 // MaxLife bounds life numbers.
-const MaxLife = 1 << 30
+const MaxLife = 1 << 14
 
 // LifeBegun is the beginning of a life. It suspends all families of multi-Region keys.
 type LifeBegun struct {

@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,7 +60,8 @@ type item struct {
 	timer  *time.Timer   // puts it back; nil: it is ready or flying
 	flying bool
 	again  bool // there was news while it was flying
-	force  force
+	force  force // for the next flight
+	flown  force // of the present one
 }
 
 // force is what is to be said whatever the state and the memory say.
@@ -67,6 +69,11 @@ type force struct {
 	record bool
 	status bool
 	want   []family.MaterialID // that the other Region said it lacks
+}
+
+// and is what either says.
+func (f force) and(g force) force {
+	return force{record: f.record || g.record, status: f.status || g.status, want: slices.Concat(f.want, g.want)}
 }
 
 // memory is what the other Region has said that it applied. It spares messages; losing it, with the
@@ -188,11 +195,12 @@ func (l *link) queue(ref keyengine.Ref, now time.Time) *item {
 // dispatch sends a ready family on its way.
 func (l *link) dispatch(ref keyengine.Ref) {
 	it := l.items[ref]
+	forced, memory, key := it.force, l.memories[ref], l.key
 	it.flying, it.again = true, false
+	it.flown, it.force = forced, force{} // what is told during the flight is for the next
 	l.flying++
-	force, memory, key := it.force, l.memories[ref], l.key
 	l.tasks.Go(func() {
-		res := l.deliver(ref, force, memory, key)
+		res := l.deliver(ref, forced, memory, key)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.settle(ref, res)
@@ -209,10 +217,11 @@ func (l *link) settle(ref keyengine.Ref, res result) {
 	l.memories[ref] = res.memory
 	switch {
 	case res.err != nil:
+		it.force = it.force.and(it.flown)
 		it.delay = min(max(2*it.delay, resendFirst), resendAtMost)
 		it.timer = time.AfterFunc(jitter(it.delay), func() { l.note(ref) })
 	case it.again || res.more.record || res.more.status:
-		it.force, it.delay = res.more, 0
+		it.force, it.delay = it.force.and(res.more), 0
 		l.ready = append(l.ready, ref)
 	case res.open:
 		it.force, it.delay = force{}, 0

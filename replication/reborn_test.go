@@ -46,8 +46,8 @@ func TestRebornPrimaryFindsWhatItForgot(t *testing.T) {
 			return !l.Suspended && w.converged(ref, east, west, south) && before.Less(l.Record.Version)
 		})
 		l := w.sites[east].family(ref)
-		if l.Record.Version.Epoch != before.Epoch+1 || l.Record.Primary != east {
-			t.Errorf("goes on as %v of %s, want epoch %d", l.Record.Version, l.Record.Primary, before.Epoch+1)
+		if l.Record.Version.Epoch <= before.Epoch || l.Record.Primary != east {
+			t.Errorf("goes on as %v of %s, want an epoch after %d", l.Record.Version, l.Record.Primary, before.Epoch)
 		}
 		if got := w.sites[east].plain(t, ref, forgotten); !bytes.Equal(got, secret) {
 			t.Error("the forgotten material came back as another")

@@ -38,6 +38,8 @@ const (
 	RecordIsValid Invariant = "RecordIsValid"
 	// NoBrokenPromise: no member halts with an alarm.
 	NoBrokenPromise Invariant = "NoBrokenPromise"
+	// SameBytesOnly: a member holds no imported material but what its family lists.
+	SameBytesOnly Invariant = "SameBytesOnly"
 	// DecideIsPure: Decide leaves its argument as it was. Checked in sampled seeds.
 	DecideIsPure Invariant = "DecideIsPure"
 )

@@ -18,6 +18,7 @@ type verdict struct {
 	best    family.Record // the greatest written
 	forced  bool          // an operator promoted a member
 	fenced  [regionCount]bool
+	placed  []placed            // imports that happened, of origin EXTERNAL
 	let     []family.MaterialID // used by one side of a split alone, and deleted there by its callers
 }
 
@@ -29,7 +30,7 @@ type life struct {
 func (j *judge) reset() {
 	for k := range j.keys {
 		v := &j.keys[k]
-		*v = verdict{written: v.written[:0], used: v.used[:0], dead: v.dead[:0], let: v.let[:0]}
+		*v = verdict{written: v.written[:0], used: v.used[:0], dead: v.dead[:0], let: v.let[:0], placed: v.placed[:0]}
 	}
 }
 
@@ -52,7 +53,13 @@ func (j *judge) event(w *world, r, k int, before *family.Local, e family.Event) 
 	}
 	v := &j.keys[k]
 	switch e := e.(type) {
+	case family.MaterialPlaced:
+		v.placed = append(v.placed, placed{r, w.local(r, k).Inc, e.Import.ID})
 	case family.RotationActivated:
+		if w.external(r, k) {
+			j.everywhere(w, r, k, e.Record.Current)
+			return
+		}
 		j.distributed(w, r, k, e.Record.Current)
 	case family.ReplicaCreated:
 		if slices.Contains(v.dead, life{r, e.Inc}) {
@@ -106,6 +113,9 @@ func (j *judge) distributed(w *world, r, k int, id family.MaterialID) {
 	l := w.local(r, k)
 	for _, m := range l.Record.Members {
 		o := w.local(indexOf(m.Region), k)
+		if o.Suspended || o.Inc.Less(m.Inc) && w.regions[indexOf(m.Region)].life > 1 { // it held the material, and forgot it
+			continue
+		}
 		if m.Gone || j.keys[k].fenced[indexOf(m.Region)] || l.Record.Version.Gen < o.Record.Version.Gen || m.Inc.Less(o.Inc) {
 			continue
 		}
@@ -118,7 +128,7 @@ func (j *judge) distributed(w *world, r, k int, id family.MaterialID) {
 // lastOne judges the end of a primary.
 func (j *judge) lastOne(w *world, r, k int) {
 	for q := range w.regions {
-		if q != r && w.local(q, k).Live() && !j.keys[k].fenced[q] {
+		if q != r && w.local(q, k).Live() && !w.local(q, k).Suspended && !j.keys[k].fenced[q] {
 			w.fail(NoLostReplica, "key %d: primary %s is deleted while %s is %v", k, regionNames[r], regionNames[q], w.local(q, k).State)
 		}
 	}
@@ -136,7 +146,7 @@ func (j *judge) frozen(w *world, r, k int, c family.Command) {
 func (j *judge) use(w *world, r, k int, id family.MaterialID) {
 	v := &j.keys[k]
 	if id.IsZero() || !slices.Contains(w.local(r, k).Held, id) {
-		if !v.split() {
+		if !v.split() && !w.local(r, k).Suspended {
 			w.fail(CryptoContinuity, "key %d: %s cannot encrypt with %x", k, regionNames[r], id[:4])
 		}
 		return
@@ -153,7 +163,7 @@ func (j *judge) use(w *world, r, k int, id family.MaterialID) {
 // decrypts judges that a member can decrypt all there is.
 func (j *judge) decrypts(w *world, r, k int) {
 	v, l := &j.keys[k], w.local(r, k)
-	if !l.Live() || !l.Complete || v.fenced[r] || v.split() {
+	if !l.Live() || !l.Complete || l.Suspended || v.fenced[r] || v.split() || l.Record.Origin == originExternal {
 		return
 	}
 	for _, id := range v.used {
@@ -184,11 +194,15 @@ func (j *judge) change(w *world, r, k int, before *family.Local, c family.Comman
 	if l.Updating && l.State != family.Enabled {
 		w.fail(UpdatingIsFrozen, "key %d: %s is updating and %v", k, name, l.State)
 	}
-	if l.State == family.Enabled && !v.split() && !slices.Contains(l.Held, l.Record.Current) {
+	if l.State == family.Enabled && !v.split() && !l.Suspended && !slices.Contains(l.Held, l.Record.Current) {
 		w.fail(CryptoContinuity, "key %d: %s is enabled without its current material", k, name)
 	}
-	j.decrypts(w, r, k)
-	j.kept(w, r, k, before, c)
+	if l.Record.Origin == originExternal {
+		j.imported(w, r, k)
+	} else {
+		j.decrypts(w, r, k)
+		j.kept(w, r, k, before, c)
+	}
 	j.independent(w, r, k, before, c)
 	if w.sampled() {
 		j.numbered(w, r, k, before)
@@ -221,12 +235,26 @@ func (j *judge) kept(w *world, r, k int, before *family.Local, c family.Command)
 			continue
 		}
 		switch {
-		case deleted && v.split():
+		case deleted && w.someSuspended(k):
+			v.used = slices.DeleteFunc(v.used, func(lost family.MaterialID) bool { return lost == id })
+			w.count("material lost with a history")
+		case deleted && v.split() || l.Record.Ended:
 			v.let = append(v.let, id)
 		case w.someLive(k, deleted):
 			w.fail(NoSilentMaterialLoss, "key %d: %s erased %x, the last copy", k, regionNames[r], id[:4])
 		}
 	}
+}
+
+// someSuspended reports whether a Region looks for what it forgot. What callers delete elsewhere
+// meanwhile may be what it looks for.
+func (w *world) someSuspended(k int) bool {
+	for q := range w.regions {
+		if w.local(q, k).Suspended {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) someHold(k int, id family.MaterialID) bool {
@@ -258,6 +286,9 @@ func (j *judge) independent(w *world, r, k int, before *family.Local, c family.C
 	switch c.(type) {
 	case family.ReceiveRecord: // only an end, or an end and a new life, can come with a record
 		if l.State == family.Deleted || l.State == family.Creating && before.Inc.Less(l.Inc) {
+			return
+		}
+		if w.external(r, k) && l.State == family.PendingImport { // a material is in use that was never imported here
 			return
 		}
 	case family.ReceiveStatus: // only the wait for the last replica can end with a status

@@ -8,6 +8,10 @@ import (
 
 // stepOfFaults does one thing: a command, a delivery, time, or a fault.
 func (w *world) stepOfFaults() {
+	w.moveLinks()
+	if w.mortal && w.rng.IntN(60) == 0 {
+		w.restoreOrBackUp(w.rng.IntN(regionCount))
+	}
 	switch x := w.rng.IntN(100); {
 	case x < 22:
 		if r := w.rng.IntN(regionCount); w.regions[r].up {
@@ -29,9 +33,7 @@ func (w *world) stepOfFaults() {
 		w.count("fault: one-way cut")
 		w.tracef("link %s to %s cut: %v", regionNames[a], regionNames[b], w.cut[a][b])
 	case x < 98:
-		w.net = w.net[:0]
-		w.count("fault: broker wiped")
-		w.tracef("the broker loses everything")
+		w.disturb()
 	default:
 		w.heal()
 	}
@@ -52,20 +54,28 @@ func (w *world) heal() {
 	for r := range w.regions {
 		w.regions[r].up = true
 	}
-	w.cut = [regionCount][regionCount]bool{}
+	w.cut, w.links = [regionCount][regionCount]bool{}, w.links[:0]
 	w.tracef("all Regions and links are up")
 }
 
 func (w *world) create(r, k int) {
+	origin := "AWS_KMS"
+	if k > 0 && w.rng.IntN(3) == 0 {
+		origin = originExternal
+	}
 	c := family.Create{
 		Record: family.Record{
 			Partition: "meridian", Account: "111122223333", KeyID: string(rune('0' + k)),
 			Multi: k == 0 || w.rng.IntN(16) > 0,
-			Spec:  "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS",
+			Spec:  "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: origin,
 		},
-		Material: w.newMaterial(k),
 	}
-	_ = w.apply(r, k, c)
+	if origin != originExternal {
+		c.Material = w.newMaterial(k)
+	}
+	for errors.Is(w.apply(r, k, c), errLost) && w.local(r, k).Record.Version.IsZero() {
+		w.tracef("the caller asks again")
+	}
 }
 
 // command plays a caller or an operator. Most are aimed at the primary, or else most are refused.
@@ -79,6 +89,10 @@ func (w *world) command(r int) {
 		}
 	}
 	to := regionNames[w.rng.IntN(regionCount)]
+	if w.external(r, k) && w.rng.IntN(3) == 0 {
+		w.handleMaterial(r, k)
+		return
+	}
 	switch x := w.rng.IntN(26); {
 	case x < 4:
 		w.ask(r, k, "Replicate", family.Replicate{To: to, Init: family.Init{Description: "a replica"}})
@@ -165,6 +179,15 @@ func (w *world) ask(r, k int, name string, c family.Command) bool {
 	version := w.local(r, k).Record.Version
 	state := w.local(r, k).State
 	err := w.apply(r, k, c)
+	if errors.Is(err, errLost) {
+		if w.rng.IntN(2) == 0 || w.local(r, k).Record.Version != version || w.local(r, k).State != state {
+			return w.local(r, k).Record.Version != version // abandoned, or remembered: a repeat changes nothing
+		}
+		w.count("retried after a lost leader")
+		if err = w.apply(r, k, c); errors.Is(err, errLost) {
+			return w.local(r, k).Record.Version != version
+		}
+	}
 	if err != nil {
 		var refusal *family.Refusal
 		if !errors.As(err, &refusal) {
@@ -209,7 +232,7 @@ func (w *world) tickKey(r, k int) {
 	if l.Record.Version.IsZero() {
 		return
 	}
-	if l.State == family.PendingDeletion || l.Record.Handoff != nil || l.Ready > 0 {
+	if at, expires := family.Expiry(l); l.State == family.PendingDeletion || expires && w.now >= at || l.Record.Handoff != nil || l.Ready > 0 {
 		_ = w.apply(r, k, family.Tick{})
 	}
 	if l.Live() && !l.Complete && w.rng.IntN(3) == 0 {
@@ -225,5 +248,6 @@ func (w *world) tickKey(r, k int) {
 	if !w.options.noAntiEntropy && w.ticks%5 == r {
 		w.sendObligations(r, k)
 		w.sendStatus(r, k)
+		w.compare(r, k)
 	}
 }

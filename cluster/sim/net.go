@@ -1,12 +1,18 @@
 package sim
 
-import "meridian/keyengine/family"
+import (
+	"slices"
+
+	"meridian/keyengine/family"
+)
 
 // message is a command on its way to another Region.
 type message struct {
 	to, from, key int8
-	command       family.Command
-	version       family.Version // the record's, or the status' Applied
+	command       family.Command      // nil: a question of a suspended member
+	version       family.Version      // the record's, or the status' Applied
+	life          uint64              // of from
+	held          []family.MaterialID // by the member that asks
 }
 
 const (
@@ -27,11 +33,14 @@ func (w *world) sendOwed(r, k int) {
 func (w *world) sendObligations(r, k int) {
 	name, l := regionNames[r], w.local(r, k)
 	for _, o := range family.Obligations(name, l) {
-		if o.What == family.SendStatus {
+		switch o.What {
+		case family.SendStatus:
 			w.sendStatus(r, k)
-			continue
+		case family.SendQuestion:
+			w.send(message{to: int8(indexOf(o.To)), from: int8(r), key: int8(k), version: l.Record.Version, held: l.Held})
+		default:
+			w.sendRecord(r, k, o)
 		}
-		w.sendRecord(r, k, o)
 	}
 }
 
@@ -71,6 +80,7 @@ func (w *world) sendStatus(r, k int) {
 }
 
 func (w *world) send(m message) {
+	m.life = w.regions[m.from].life
 	if w.rng.Float64() < w.drop {
 		w.count("fault: dropped")
 		return
@@ -102,6 +112,16 @@ func (w *world) deliver() {
 
 func (w *world) receive(m message) {
 	to, k := int(m.to), int(m.key)
+	seen := &w.regions[to].seen[m.from]
+	if m.life < *seen && !w.options.noLifeCheck {
+		w.count("message of an earlier life")
+		return
+	}
+	*seen = max(*seen, m.life)
+	if m.command == nil {
+		w.answer(m)
+		return
+	}
 	if w.trace != nil {
 		w.traceMessage(m)
 	}
@@ -110,9 +130,52 @@ func (w *world) receive(m message) {
 		c = w.prepare(to, k, &r, c)
 	}
 	_ = w.apply(to, k, c) // messages are never refused
-	if l := w.local(to, k); family.MustTell(l, m.version) {
+	if _, answer := c.(family.Hear); answer {
+		return
+	}
+	l := w.local(to, k)
+	if family.MustTell(l, m.version) {
 		w.sendRecord(to, k, family.Obligation{To: regionNames[m.from], What: family.SendRecord})
 	}
+	// The answer shows the sender of a status that its record is newer: perhaps it never arrived, or was forgotten.
+	if _, status := c.(family.ReceiveStatus); status && l.Record.Version.Less(m.version) && w.regions[m.from].up {
+		w.sendRecord(int(m.from), k, family.Obligation{To: regionNames[m.to], What: family.SendRecord})
+	}
+}
+
+// compare is anti-entropy between two Regions: who has the newer record tells the other, though no state
+// may say that it is owed, for the other may have forgotten it.
+func (w *world) compare(r, k int) {
+	if !w.mortal {
+		return
+	}
+	q := w.rng.IntN(regionCount)
+	if q != r && w.regions[q].up && w.local(q, k).Record.Version.Less(w.local(r, k).Record.Version) {
+		w.sendRecord(r, k, family.Obligation{To: regionNames[q], What: family.SendRecord})
+	}
+}
+
+// answer says what a Region has to one in a new life: its record, secrets that are missing there, and how
+// much it knows.
+func (w *world) answer(m message) {
+	to, k := int(m.to), int(m.key)
+	l, asker := w.local(to, k), regionNames[m.from]
+	missing := make([]family.MaterialID, 0, len(l.Held))
+	for _, id := range l.Held {
+		if !slices.Contains(m.held, id) {
+			missing = append(missing, id)
+		}
+	}
+	back := message{to: m.from, from: m.to, key: m.key, version: l.Record.Version}
+	if gives := family.Gives(asker, l, missing); m.version.Less(l.Record.Version) || len(gives) > 0 {
+		if w.rng.Float64() < w.bare {
+			gives = nil
+		}
+		back.command = family.ReceiveRecord{Record: l.Record, Certificates: l.Certificates, Carried: gives}
+		w.send(back)
+	}
+	back.command = family.Hear{From: regionNames[to], Life: m.life, Version: l.Record.Version, Held: missing}
+	w.send(back)
 }
 
 // prepare plays what the receiving Region adds to a record before it decides: its own consent to
@@ -140,6 +203,8 @@ func (w *world) traceMessage(m message) {
 	switch c := m.command.(type) {
 	case family.ReceiveRecord:
 		w.tracef("%s key %d <- record %v from %s, %d secrets", regionNames[m.to], m.key, m.version, regionNames[m.from], len(c.Carried))
+	case family.Hear:
+		w.tracef("%s key %d <- answer of %s: %v", regionNames[m.to], m.key, c.From, c.Version)
 	case family.ReceiveStatus:
 		w.tracef("%s key %d <- status from %s: %s, %d secrets", regionNames[m.to], m.key, regionNames[m.from], c.Status, len(c.Carried))
 	}

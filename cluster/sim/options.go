@@ -20,6 +20,7 @@ type Options struct {
 	MaxFailures int
 
 	noAntiEntropy bool // a planted defect: what was lost is never sent again
+	noLifeCheck   bool // another: what was sent in an earlier life is taken in
 }
 
 // Bounds of the simulated world.

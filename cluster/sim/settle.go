@@ -11,6 +11,7 @@ import (
 // looks first when a deletion that was pending can have ended.
 func (w *world) settle() {
 	w.heal()
+	w.settling = true
 	w.drop, w.repeat, w.bare = 0.1, 0.1, 0.1
 	for t := range settleTicks {
 		w.step++
@@ -68,7 +69,7 @@ func (w *world) unsettledKey(k int) (Invariant, string) {
 			return i, detail
 		}
 	}
-	if !p.Record.Pending.IsZero() {
+	if !p.Record.Pending.IsZero() && p.Record.Origin != originExternal {
 		return RotationCompletes, fmt.Sprintf("key %d: %x is pending", k, p.Record.Pending[:4])
 	}
 	return "", ""
@@ -88,14 +89,16 @@ func (w *world) unsettledMember(r, k int, p *family.Local) (Invariant, string) {
 		return "", ""
 	}
 	switch {
-	case l.Record.Version != p.Record.Version || len(l.Held) != len(p.Record.Materials):
+	case l.Suspended:
+		return NothingStuck, fmt.Sprintf("key %d: %s is suspended, and awaits %v", k, name, l.Awaits)
+	case l.Record.Version != p.Record.Version || len(l.Held) != len(p.Record.Materials) && l.Record.Origin != originExternal:
 		return SharedPropertiesConverge, fmt.Sprintf("key %d: %s has %v and %d materials, the primary %v and %d",
 			k, name, l.Record.Version, len(l.Held), p.Record.Version, len(p.Record.Materials))
 	case l.Updating || !l.Complete || l.State == family.Creating:
 		return NothingStuck, fmt.Sprintf("key %d: %s is %v, updating %v, complete %v", k, name, l.State, l.Updating, l.Complete)
 	}
 	for _, id := range w.judge.keys[k].used {
-		if !slices.Contains(l.Held, id) && !slices.Contains(w.judge.keys[k].let, id) {
+		if l.Record.Origin != originExternal && !slices.Contains(l.Held, id) && !slices.Contains(w.judge.keys[k].let, id) {
 			return DecryptAnywhere, fmt.Sprintf("key %d: %s lacks %x after healing", k, name, id[:4])
 		}
 	}

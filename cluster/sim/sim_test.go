@@ -50,15 +50,21 @@ func needed(hostile bool) []string {
 		"MaterialImported", "Frozen", "Thawed", "HandoffRefused", "KeyEnabled", "KeyDisabled",
 		"DeletionScheduled", "ReplicaDeletionAwaited", "DeletionCancelled", "KeyDeleted", "StatusAdvanced",
 		"done: Encrypt", "fault: Region outage", "fault: broker wiped", "fault: dropped", "fault: one-way cut",
-		"fault: record without secrets", "fault: repeated",
+		"fault: record without secrets", "fault: repeated", "fault: swizzled links", "fault: flapping link",
+		"fault: broker rolled back", "fault: leader lost, applied", "fault: leader lost, not applied", "retried after a lost leader",
+		"MaterialAdded", "MaterialRemoved", "MaterialPlaced", "MaterialErased", "ImportAwaited", "external: rotated",
 	}
 	commands := []string{
 		"Replicate", "UpdatePrimary", "Rotate", "SetRotation", "Enable", "Disable",
-		"ScheduleDeletion", "CancelDeletion",
+		"ScheduleDeletion", "CancelDeletion", "Import (new)", "Import (again)", "DeleteMaterial",
+	}
+	if !hostile {
+		names = append(names, "fault: Region restored", "message of an earlier life", "material lost with a history",
+			"FamilySuspended", "PeerHeard", "FamilyResumed", "PrimaryResumed")
 	}
 	if hostile {
 		names = append(names, "MemberFenced", "PrimaryForced", "Orphaned", "OrphanReleased", "MaterialSalvaged",
-			"fault: status without secrets", "fault: misjudgement")
+			"fault: status without secrets", "fault: misjudgement", "FamilyEnded")
 		commands = append(commands, "FenceLost", "ForcePromote")
 	}
 	for _, c := range commands {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -34,7 +35,12 @@ type world struct {
 	drop     float64 // chances of a message
 	repeat   float64
 	bare     float64 // to come without its secrets: the sealing key is unknown
-	made     uint32  // materials made
+	unknown  float64 // chance of a command that its leader is lost over it
+	mortal   bool    // Regions are restored from backups in this history; not together with operators who err
+	settling bool
+	made     uint32       // materials made
+	links    []linkChange // to come, one after the other
+	copied   []message    // of the broker's state, long ago
 	judge    judge
 	failure  *Failure
 	coverage Coverage
@@ -42,8 +48,11 @@ type world struct {
 }
 
 type region struct {
-	up   bool
-	keys [keyCount]member
+	up     bool
+	life   uint64
+	seen   [regionCount]uint64 // the greatest life of each other Region
+	keys   [keyCount]member
+	backup *backup
 }
 
 // member is a Region's key: the state, and what only a running node knows.
@@ -62,15 +71,17 @@ func newWorld(o Options) *world {
 }
 
 func (w *world) reset(seed uint64) {
-	w.seed, w.now, w.ticks, w.step, w.made, w.failure = seed, epochMillis, 0, 0, 0, nil
+	w.seed, w.now, w.ticks, w.step, w.made, w.failure, w.settling = seed, epochMillis, 0, 0, 0, nil, false
 	w.pcg.Seed(seed, 42)
 	w.regions = [regionCount]region{}
 	for i := range w.regions {
-		w.regions[i].up = true
+		w.regions[i].up, w.regions[i].life = true, 1
 	}
+	w.links, w.copied = w.links[:0], w.copied[:0]
 	w.cut = [regionCount][regionCount]bool{}
 	w.net = w.net[:0]
 	w.drop, w.repeat, w.bare = w.rng.Float64()*0.5, w.rng.Float64()*0.4, w.rng.Float64()*0.4
+	w.unknown, w.mortal = w.rng.Float64()*0.05, w.rng.IntN(4) == 0 && !w.options.Hostile
 	w.judge.reset()
 }
 
@@ -117,7 +128,7 @@ func (w *world) tracef(format string, args ...any) {
 }
 
 func (w *world) here(r int) family.Here {
-	return family.Here{Region: regionNames[r], Now: w.now, HandoffTimeout: handoffTimeout}
+	return family.Here{Region: regionNames[r], Now: w.now, HandoffTimeout: handoffTimeout, Life: w.regions[r].life, Peers: regionNames[:]}
 }
 
 func (w *world) local(r, k int) *family.Local { return &w.regions[r].keys[k].local }
@@ -136,6 +147,12 @@ func (w *world) apply(r, k int, c family.Command) error {
 	if len(events) == 0 {
 		return err
 	}
+	lost := w.leaderLost()
+	if lost && w.rng.IntN(2) == 0 {
+		w.count("fault: leader lost, not applied")
+		w.tracef("%s key %d  %T is lost with its leader", regionNames[r], k, c)
+		return errLost
+	}
 	before := *l
 	for _, e := range events {
 		w.coverage[family.EventName(e)]++
@@ -150,9 +167,20 @@ func (w *world) apply(r, k int, c family.Command) error {
 		m.log = append(m.log, events...)
 	}
 	w.judge.change(w, r, k, &before, c)
+	if lost {
+		w.count("fault: leader lost, applied")
+		w.tracef("%s key %d  applied, but its leader is lost", regionNames[r], k)
+		w.regions[r].keys[k].brought = nil
+		return errLost
+	}
 	w.sendOwed(r, k)
 	return nil
 }
+
+// errLost is the outcome that nobody knows: the leader is lost, and what it decided may have happened.
+var errLost = errors.New("the leader is lost")
+
+func (w *world) leaderLost() bool { return !w.settling && w.rng.Float64() < w.unknown }
 
 // indexOf returns a Region's number.
 func indexOf(name string) int { return int(name[0] - 'A') }

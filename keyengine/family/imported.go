@@ -165,7 +165,7 @@ func (d *decision) erase(materials []MaterialID) {
 // await makes a key wait for its callers that was whole and is not any more. A key that was not keeps
 // its state: it may be Disabled, because its deletion was cancelled.
 func (d *decision) await(whole bool) {
-	if whole && (d.l.State == Enabled || d.l.State == Disabled) && !holdsPermanent(d.l.Held, &d.l.Record) {
+	if whole && !mutant(StayEnabled) && (d.l.State == Enabled || d.l.State == Disabled) && !holdsPermanent(d.l.Held, &d.l.Record) {
 		d.emit(ImportAwaited{})
 	}
 }
@@ -193,7 +193,7 @@ func (d *decision) followImports(whole bool) {
 			strays = append(strays, id)
 		}
 	}
-	if len(strays) > 0 {
+	if len(strays) > 0 && !mutant(KeepStrays) {
 		d.emit(MaterialErased{Materials: strays})
 	}
 	d.await(whole)
@@ -204,7 +204,7 @@ func (d *decision) rotateImported() error {
 	switch id := d.l.Record.Pending; {
 	case id.IsZero():
 		return refuse(NothingToRotate)
-	case !d.allHold(id):
+	case !d.allHold(id) && !mutant(RotateUnheld):
 		return refuse(NotEverywhere)
 	}
 	d.activate()

@@ -17,4 +17,11 @@ const (
 	NoAttemptCheck   Mutant = "NoAttemptCheck"   // the consent to an earlier hand-off counts
 	NoIncCheck       Mutant = "NoIncCheck"       // the holdings of an earlier incarnation count: known to be harmless
 	NoSalvage        Mutant = "NoSalvage"        // an orphan erases its secrets at once
+	NoSuspension     Mutant = "NoSuspension"     // a reborn Region goes on without having heard the others
+	SameEpoch        Mutant = "SameEpoch"        // a reborn primary goes on in the epoch that it remembers
+	OldNumbers       Mutant = "OldNumbers"       // a reborn member numbers its status as it remembers
+	OldAnswers       Mutant = "OldAnswers"       // an answer to a question of an earlier life counts
+	RotateUnheld     Mutant = "RotateUnheld"     // an imported material is used before every member has it
+	KeepStrays       Mutant = "KeepStrays"       // a member keeps imported material that the family dropped
+	StayEnabled      Mutant = "StayEnabled"      // a member whose imported material is gone stays enabled
 )

@@ -104,7 +104,7 @@ func StatusOf(region string, l *Local) Status {
 
 // SendsStatusTo returns the Region to which the member of region reports, or "" if to none.
 func SendsStatusTo(region string, l *Local) string {
-	if l == nil || l.Record.Version.IsZero() || l.Record.Primary == region || l.Halted != "" || l.Suspended {
+	if l == nil || l.Record.Version.IsZero() || l.Record.Primary == region || l.Halted != "" || len(l.Awaits) > 0 {
 		return ""
 	}
 	return l.Record.Primary

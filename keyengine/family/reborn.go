@@ -13,7 +13,7 @@ const lifeShift = 32
 
 // floor is the least number of a status of this life.
 func (d *decision) floor() uint64 {
-	if d.here.Life <= 1 {
+	if d.here.Life <= 1 || mutant(OldNumbers) {
 		return 0
 	}
 	return (d.here.Life - 1) << lifeShift
@@ -96,7 +96,9 @@ func (d *decision) adopt(c *ReceiveRecord) {
 			d.emit(Thawed{})
 		}
 	case m != nil && !m.Gone && d.l.Inc.Less(m.Inc):
-		d.join(c, m.Inc)
+		forgotten := *c
+		forgotten.Refuse = "" // it was taken in once
+		d.join(&forgotten, m.Inc)
 	case d.l.Live():
 		inc := d.l.Inc
 		if m != nil && inc.Less(m.Inc) {
@@ -111,7 +113,7 @@ func (d *decision) adopt(c *ReceiveRecord) {
 
 // hear notes what another Region has, when nothing of it is missing here any more.
 func (d *decision) hear(c *Hear) {
-	if c.Life != d.here.Life || d.l.Record.Version.Less(c.Version) {
+	if c.Life != d.here.Life && !mutant(OldAnswers) || d.l.Record.Version.Less(c.Version) {
 		return // of an earlier life; or its record comes first
 	}
 	if d.l.Live() {
@@ -136,15 +138,17 @@ func (d *decision) excuse(region string) error {
 	return nil
 }
 
-// resume ends the suspension when all were heard. A primary goes on in an epoch of its own: whatever it
-// wrote and forgot is older.
+// resume ends the suspension when all were heard. A primary goes on in an epoch of its own.
 func (d *decision) resume() {
-	if !d.l.Suspended || len(d.l.Awaits) > 0 {
+	if !d.l.Suspended || len(d.l.Awaits) > 0 && !mutant(NoSuspension) {
 		return
 	}
 	if d.l.Record.Primary == d.here.Region && d.l.Live() {
 		d.resumePrimary()
 		return
+	}
+	if d.l.Live() && !d.usable() {
+		return // the primary gives it what is missing, or drops it
 	}
 	d.emit(FamilyResumed{})
 	if h := d.l.Record.Handoff; h != nil && h.To == d.here.Region && d.l.Live() {
@@ -152,9 +156,22 @@ func (d *decision) resume() {
 	}
 }
 
+// usable reports whether every material that may have been used is here.
+func (d *decision) usable() bool {
+	for _, m := range d.l.Record.Materials {
+		if m.ID != d.l.Record.Pending && !has(d.l.Held, m.ID) && !d.l.Record.external() {
+			return false
+		}
+	}
+	return true
+}
+
 func (d *decision) resumePrimary() {
 	r := d.next()
-	r.Version.Epoch, r.Version.Seq, r.Handoff = r.Version.Epoch+1, 1, nil
+	r.Handoff = nil
+	if !mutant(SameEpoch) {
+		r.Version.Epoch, r.Version.Seq = epochOf(r.Version.Epoch, d.here.Life), 1
+	}
 	r.Materials, r.Current, r.Pending, r.PendingAt = d.surviving()
 	if !r.external() && r.Current.IsZero() {
 		return // nobody has anything to use: an operator may promote another member
@@ -169,6 +186,22 @@ func (d *decision) resumePrimary() {
 		d.emit(ReplicaDeletionAwaited{WindowDays: d.l.WindowDays})
 	}
 	d.progress()
+}
+
+// Epochs of a life are in blocks of their own, as far as there is room: then also records that nobody
+// but this Region ever knew, and that it forgot, have other versions than the ones to come.
+const (
+	blockShift = 16
+	lastBlock  = MaxCount >> (blockShift + 1)
+)
+
+// epochOf returns the first epoch of a life for a family whose greatest known epoch is last.
+func epochOf(last uint32, life uint64) uint32 {
+	block := uint64(last>>blockShift) + life - 1
+	if life <= 1 || block > lastBlock {
+		return last + 1
+	}
+	return uint32(block << blockShift)
 }
 
 // surviving is what is left of the record's materials: those whose secret is here. All others were heard,

@@ -1,0 +1,85 @@
+package sim
+
+import (
+	"slices"
+
+	"meridian/keyengine/family"
+)
+
+// backup is a Region's state as it was kept.
+type backup struct {
+	seen [regionCount]uint64
+	keys [keyCount]kept
+}
+
+type kept struct {
+	local family.Local
+	log   int // events until then, in sampled seeds
+}
+
+// restoreOrBackUp keeps the state of a Region, or brings a kept one back.
+func (w *world) restoreOrBackUp(r int) {
+	if w.regions[r].backup == nil || w.rng.IntN(3) == 0 {
+		w.backUp(r)
+		return
+	}
+	w.restore(r)
+}
+
+func (w *world) backUp(r int) {
+	g := &w.regions[r]
+	g.backup = &backup{seen: g.seen}
+	for k := range g.keys {
+		g.backup.keys[k] = kept{g.keys[k].local, len(g.keys[k].log)}
+	}
+	w.tracef("%s is backed up", regionNames[r])
+}
+
+// restore makes a Region forget what it did since its backup, and begins a new life of it.
+func (w *world) restore(r int) {
+	g := &w.regions[r]
+	w.count("fault: Region restored")
+	g.up, g.seen = true, g.backup.seen
+	g.life++
+	w.tracef("%s is restored from its backup; life %d", regionNames[r], g.life)
+	for k := range g.keys {
+		old := &g.backup.keys[k]
+		m := &g.keys[k]
+		*m = member{local: old.local, log: m.log[:min(old.log, len(m.log)):min(old.log, len(m.log))]}
+		w.judge.forget(w, r, k)
+		if m.local.Record.Multi {
+			e := family.FamilySuspended{Awaits: family.Awaited(regionNames[r], regionNames[:], &m.local.Record)}
+			w.coverage["FamilySuspended"]++
+			family.Evolve(regionNames[r], &m.local, e)
+			if w.sampled() {
+				m.log = append(m.log, e)
+			}
+			w.sendOwed(r, k)
+		}
+	}
+}
+
+// forget makes the judge forget what no Region knows any more: materials that only the lost history
+// used, and ends of lives that did not happen.
+func (j *judge) forget(w *world, r, k int) {
+	v, l := &j.keys[k], w.local(r, k)
+	v.used = slices.DeleteFunc(v.used, func(id family.MaterialID) bool {
+		if w.someHold(k, id) {
+			return false
+		}
+		w.count("material lost with a history")
+		return true
+	})
+	v.dead = slices.DeleteFunc(v.dead, func(d life) bool {
+		return d.region == r && (l.Inc.Less(d.inc) || l.Inc == d.inc && l.Live())
+	})
+	if !l.Record.Multi { // nobody else knows of it: it goes on from where it is
+		v.written = slices.DeleteFunc(v.written, func(o family.Record) bool { return l.Record.Version.Less(o.Version) })
+	}
+	v.best = family.Record{}
+	for q := range w.regions {
+		if o := w.local(q, k); v.best.Version.Less(o.Record.Version) {
+			v.best = o.Record
+		}
+	}
+}

@@ -59,7 +59,7 @@ type item struct {
 	delay  time.Duration // of the last back-off
 	timer  *time.Timer   // puts it back; nil: it is ready or flying
 	flying bool
-	again  bool // there was news while it was flying
+	again  bool  // there was news while it was flying
 	force  force // for the next flight
 	flown  force // of the present one
 }

@@ -150,11 +150,13 @@ func (w *World) look(ctx context.Context) {
 	}
 }
 
-// Meanwhile implements world.World: f is called in each tick.
-func (w *World) Meanwhile(_ context.Context, f func(context.Context)) (stop func()) {
+// Meanwhile implements world.World: f is called now, in each tick, and at the end.
+func (w *World) Meanwhile(ctx context.Context, f func(context.Context)) (stop func()) {
 	p := &f
 	w.looks = append(w.looks, p)
+	w.look(ctx)
 	return func() {
+		w.look(ctx)
 		w.looks = slices.DeleteFunc(w.looks, func(other *func(context.Context)) bool { return other == p })
 	}
 }

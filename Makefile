@@ -46,6 +46,11 @@ race: ## all tests under the race detector (needs a C compiler, slow)
 sim: ## SIM_SECONDS of simulated seeds of the cross-Region protocol
 	MERIDIAN_SIM_SECONDS=$(SIM_SECONDS) $(GO) test -count=1 -v -run '^TestSeeds$$' -timeout 0 ./cluster/sim
 
+.PHONY: scenarios
+scenarios: ## every scenario of the library in all three worlds; prints which ran where: some minutes
+	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^(TestLibraryInTheSimulation|TestInThisProcess)$$' -timeout 20m ./cluster/scenario
+	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^TestScenarios$$' -timeout 20m $(E2E)
+
 .PHONY: mutants
 mutants: ## every planted fault of the protocol must be found by the simulation
 	MERIDIAN_SIM_SECONDS=1 $(GO) test -tags mutants -timeout 30m ./cluster/sim

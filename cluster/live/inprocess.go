@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"meridian/cluster"
@@ -25,6 +26,13 @@ import (
 
 // readyTime bounds how long nodes may take until they answer.
 const readyTime = 30 * time.Second
+
+// Where front doors are put that no port was asked for: the internal ports of the nodes lie one and two thousand above.
+const (
+	firstPort  = 9000
+	blockPorts = 100
+	portBlocks = 10
+)
 
 // Options are what a cluster inside this process is made of.
 type Options struct {
@@ -56,15 +64,27 @@ type started struct {
 
 // InProcess starts a cluster of nodes in this process, in a folder that Close removes.
 func InProcess(ctx context.Context, o Options) (*World, error) {
-	temp, err := os.MkdirTemp("", "meridian-world-")
-	if err != nil {
-		return nil, err
-	}
 	if o.Nodes == 0 {
 		o.Nodes = 1
 	}
 	if o.Log == nil {
 		o.Log = io.Discard
+	}
+	for attempt := 1; ; attempt++ {
+		w, err := inProcessOnce(ctx, o)
+		if err == nil || o.Port != 0 || attempt == attempts || !errors.Is(err, syscall.EADDRINUSE) {
+			return w, err
+		}
+	}
+}
+
+// attempts is how often other ports are tried: another program may take one between the look and its use.
+const attempts = 5
+
+func inProcessOnce(ctx context.Context, o Options) (*World, error) {
+	temp, err := os.MkdirTemp("", "meridian-world-")
+	if err != nil {
+		return nil, err
 	}
 	m := &inProcess{
 		dir: layout.Dir(filepath.Join(temp, "cluster")), nodes: map[string]*started{}, endDoor: func() error { return nil },
@@ -105,7 +125,7 @@ func (m *inProcess) prepare(o Options) (c *cluster.Cluster, err error) {
 	for range 20 {
 		port := o.Port
 		if port == 0 {
-			port = 10000 + 100*rand.IntN(20) // below those that the kernel gives to clients, with room for two blocks above
+			port = firstPort + blockPorts*rand.IntN(portBlocks)
 		}
 		c, err = cluster.Prepare(string(m.dir), cluster.Options{Regions: o.Regions, Nodes: o.Nodes, Port: port}, cluster.Program{}, silent)
 		if err == nil || o.Port != 0 {

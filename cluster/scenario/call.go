@@ -96,8 +96,8 @@ func errorCodes() []string {
 // fieldsOf are the fields of a request.
 func fieldsOf(in kmsapi.Input) (names []string) {
 	t := reflect.TypeOf(in).Elem()
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() {
+	for f := range t.Fields() {
+		if f.IsExported() {
 			names = append(names, f.Name)
 		}
 	}

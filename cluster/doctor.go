@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"meridian/cluster/layout"
+	"meridian/region/node"
 )
 
 // Grades of a Finding.
@@ -92,6 +93,10 @@ func (c *Cluster) processFindings(ctx context.Context) (f []Finding) {
 				f = append(f, Finding{Bad, "node " + name, fmt.Sprintf("runs as process %d but its admin socket does not answer: %v", p.pid, err)})
 			}
 		case r.holder() != 0:
+			if says := c.whyEnded(name, r.holder()); says != "" {
+				f = append(f, Finding{Bad, "node " + name, says})
+				continue
+			}
 			f = append(f, Finding{Warning, "node " + name, fmt.Sprintf("ended by itself (process %d); see `meridian logs %s`, then `meridian start %s`", r.holder(), name, name)})
 		}
 	}
@@ -100,6 +105,18 @@ func (c *Cluster) processFindings(ctx context.Context) (f []Finding) {
 		f = append(f, Finding{Warning, "supervisor", "none, though nodes run: the front door is not started again if it ends; `meridian up --detach` adopts them"})
 	}
 	return f
+}
+
+// whyEnded explains the exit codes with which a node says that it is not to be trusted; empty: another one.
+func (c *Cluster) whyEnded(name string, pid int) string {
+	code, _ := c.exitCode(name, pid)
+	switch code {
+	case node.ExitFatal:
+		return fmt.Sprintf("stopped because its files could not be read or written; see `meridian logs %s`. With a sound disk that has room, `meridian start %s`; if it stops again, `meridian replace %s`", name, name, name)
+	case node.ExitDiverged:
+		return fmt.Sprintf("stopped because its state differs from its leader's: `meridian verify` says which node left the log's way, `meridian replace %s` makes this one anew", name)
+	}
+	return ""
 }
 
 // environment finds variables that lead AWS clients past the profiles of aws-config. Any endpoint in the environment

@@ -11,6 +11,7 @@ import (
 	"meridian/cluster/control"
 	"meridian/cluster/fault"
 	"meridian/cluster/layout"
+	"meridian/region/node"
 )
 
 // States of a node's process.
@@ -54,6 +55,8 @@ type NodeStatus struct {
 	Digest   string `json:"digest,omitempty"`
 	Endpoint string `json:"endpoint"`
 	ExitCode *int   `json:"exitCode,omitempty"`
+	// ExitReason is "storage" or "diverged" where the node stopped because it does not trust itself any more.
+	ExitReason string `json:"exitReason,omitempty"`
 }
 
 // Status asks every node that runs. Who does not answer is shown without what only it knows.
@@ -122,11 +125,23 @@ func (c *Cluster) nodeStatus(n layout.Node) NodeStatus {
 	s.State = Failed
 	if code, ok := c.exitCode(n.Name, last); ok {
 		s.ExitCode = &code
+		s.ExitReason = exitReason(code)
 		if code == 0 {
 			s.State = Stopped
 		}
 	}
 	return s
+}
+
+// exitReason names the exit codes with which a node says that it is not to be trusted.
+func exitReason(code int) string {
+	switch code {
+	case node.ExitFatal:
+		return "storage"
+	case node.ExitDiverged:
+		return "diverged"
+	}
+	return ""
 }
 
 // exitCode returns how a process ended, if its parent saw that.

@@ -23,6 +23,16 @@ type Record struct {
 	At       int64     `cbor:"3,keyasint"` // Region time, ms since 1970 UTC; never goes back
 	Commands []Command `cbor:"4,keyasint"`
 	Events   []Event   `cbor:"5,keyasint"`
+	// Hash is the leader's digest before this record, stated now and then. A node whose own differs
+	// stops: it went another way than its leader.
+	Hash *StateHash `cbor:"6,keyasint,omitempty"`
+}
+
+// StateHash is the digest of a state after a record.
+type StateHash struct {
+	_      struct{} `cbor:",toarray"`
+	Seq    uint64
+	Digest [32]byte
 }
 
 // RecordVersion is the newest version of Record.

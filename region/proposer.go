@@ -23,6 +23,7 @@ const (
 	maxBatch       = 128     // commands of one record
 	maxRecordBytes = 1 << 20 // of events, replies and secrets, after which a record takes no further command
 	maxSecrets     = 512     // likewise; a command brings a few, a relay's 64
+	hashEvery      = 1024    // records between two that state the digest
 )
 
 // errTooMany is the fault of a command that found the queue full.
@@ -58,7 +59,11 @@ type proposer struct {
 	now   func(last int64) int64
 	last  int64 // Region time of the newest record
 	slog  *slog.Logger
-	leaf  atomic.Uint64 // the next leaf of the key-encryption keys that this term hands out
+	hash  func() eventlog.StateHash
+
+	hashEvery uint64
+
+	leaf atomic.Uint64 // the next leaf of the key-encryption keys that this term hands out
 
 	inPlace bool // the caller of submit decides: see Still
 	queue   chan *proposal
@@ -243,6 +248,7 @@ func (b *batch) commit() error {
 			err = fmt.Errorf("%w: %w", eventlog.ErrNotLeader, err)
 		}
 	} else {
+		b.stateHash()
 		entry := codec.EncodeEntry(&b.record, b.secrets)
 		if refused := readable(entry); refused != nil {
 			return b.refuse(refused)
@@ -263,6 +269,14 @@ func (b *batch) commit() error {
 		pr.done <- o
 	}
 	return err
+}
+
+// stateHash states the digest before every so many records. One record is in flight at a time, so the
+// applied state is the one that this record will meet.
+func (b *batch) stateHash() {
+	if h := b.p.hash(); h.Seq > 0 && h.Seq%b.p.hashEvery == 0 {
+		b.record.Hash = &h
+	}
 }
 
 // readable returns why the nodes could not read an entry. One that is in the log stops every node

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -31,6 +32,8 @@ type Store interface {
 	View(f func(rows.Reader))
 	// Seq is the number of the newest record whose rows can be read.
 	Seq() uint64
+	// StateHash is the digest of the newest state.
+	StateHash() eventlog.StateHash
 	// Time is the Region time of the newest record, ms since 1970 UTC; 0 before the first.
 	Time() int64
 	// Life is the life number of the Region's history.
@@ -67,6 +70,7 @@ type Config struct {
 	Random      io.Reader
 	Wall        func() time.Time
 	Consistency Consistency // level of a call that asks for none
+	HashEvery   uint64      // records between two that state the leader's digest; 0: 1024
 	// Attestation is what attested callers lead to; nil: there are none.
 	Attestation *attestation.Roots
 	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6).
@@ -254,6 +258,7 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 func (r *Region) newProposer(term uint64) *proposer {
 	p := &proposer{
 		term: term, place: r.Place, state: r.Store, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
+		hash: r.Store.StateHash, hashEvery: cmp.Or(r.HashEvery, hashEvery),
 		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}),
 	}
 	p.leaf.Store(r.view().NextLeaf())

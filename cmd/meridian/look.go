@@ -67,7 +67,11 @@ func (a *app) printStatus(s cluster.Status) error {
 			for _, n := range r.Nodes {
 				state := n.State
 				if n.ExitCode != nil {
-					state += fmt.Sprintf(" (%d)", *n.ExitCode)
+					state += fmt.Sprintf(" (%d", *n.ExitCode)
+					if n.ExitReason != "" {
+						state += ": " + n.ExitReason
+					}
+					state += ")"
 				}
 				row("  %s\t%s\t%s\t%s\t%s\t%s\t%s", n.Name, state, orDash(n.Role), yesNo(n.Ready), number(n.Seq), number(uint64(n.PID)), n.Endpoint)
 			}

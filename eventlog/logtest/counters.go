@@ -30,13 +30,16 @@ func Event(kind uint16, name string) eventlog.Event {
 
 // Entry is an entry of the log with a record of that stamp.
 func Entry(term uint64, at int64, events []eventlog.Event, secrets ...eventlog.Secret) []byte {
-	record := canonical.Marshal(eventlog.Record{Version: eventlog.RecordVersion, Term: term, At: at, Events: events})
-	entry := binary.BigEndian.AppendUint32(nil, uint32(len(record)))
-	entry = append(entry, record...)
+	entry := Framed(canonical.Marshal(eventlog.Record{Version: eventlog.RecordVersion, Term: term, At: at, Events: events}))
 	if len(secrets) > 0 {
 		entry = append(entry, canonical.Marshal(secrets)...)
 	}
 	return entry
+}
+
+// Framed is the beginning of an entry with these bytes as its record, and all of one without secrets.
+func Framed(record []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(record))), record...)
 }
 
 // AddTo is an entry that adds 1 to each counter named.

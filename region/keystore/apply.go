@@ -76,10 +76,38 @@ func (b *batch) apply(d Domain, e eventlog.Entry) error {
 	if record.Term != e.Term {
 		return eventlog.ErrStale
 	}
+	if err := b.agrees(record.Hash); err != nil {
+		return err
+	}
 	for _, secret := range beside {
 		b.w.Put(SecretKey(secret.ID), canonical.Marshal(secretRow{Leaf: secret.Leaf, Wrapped: secret.Wrapped}))
 	}
 	return b.record(d, raw, record)
+}
+
+// agrees compares the digest that the leader stated with this node's own after the same record.
+func (b *batch) agrees(stated *eventlog.StateHash) error {
+	if stated == nil {
+		return nil
+	}
+	own, known := b.meta.Digest, stated.Seq == b.meta.Seq
+	if !known {
+		var v []byte
+		if v, known = b.w.Get(eventKey(stated.Seq)); known {
+			e, err := decodeStored(eventKey(stated.Seq), v)
+			if err != nil {
+				return err
+			}
+			own = e.Digest
+		}
+	}
+	switch {
+	case !known:
+		return fmt.Errorf("%w: its leader states a digest after record %d, this node has %d records", ErrDiverged, stated.Seq, b.meta.Seq)
+	case own != stated.Digest:
+		return fmt.Errorf("%w: after record %d its digest is %s, its leader's %s", ErrDiverged, stated.Seq, own, Digest(stated.Digest))
+	}
+	return nil
 }
 
 // record adds a record at the next seq.

@@ -178,6 +178,12 @@ func (s *Store) Close() error {
 // Meta says what the store holds and how far it is.
 func (s *Store) Meta() Meta { return *s.meta.Load() }
 
+// StateHash is the digest of the newest state, as a leader states it.
+func (s *Store) StateHash() eventlog.StateHash {
+	m := s.Meta()
+	return eventlog.StateHash{Seq: m.Seq, Digest: m.Digest}
+}
+
 // Applied implements eventlog.StateMachine.
 func (s *Store) Applied() eventlog.Position { return s.meta.Load().Position() }
 

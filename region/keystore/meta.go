@@ -11,6 +11,9 @@ import (
 // ErrNewer is what Open returns for a state that a newer program wrote.
 var ErrNewer = errors.New("state is of a newer format")
 
+// ErrDiverged is in what Fatal is called with where this node's state is not its leader's.
+var ErrDiverged = errors.New("state differs from the leader's")
+
 // Format is the version of the rows in a store and of a snapshot; a newer one is refused.
 const Format = 1
 

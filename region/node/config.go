@@ -44,6 +44,7 @@ type Config struct {
 	Consistency region.Consistency
 	Timeouts    raftlog.Timeouts  // zero: those of a local cluster
 	Snapshots   raftlog.Snapshots // zero: the usual ones
+	HashEvery   uint64            // records between two that state the leader's digest; 0: the usual number
 	Version     string
 	Logger      *slog.Logger
 

@@ -221,7 +221,7 @@ func (n *Node) openRegion() error {
 	n.region = region.New(region.Config{
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
 		LeastLife: c.Region.Life, Store: store{n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
-		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency,
+		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency, HashEvery: c.HashEvery,
 		Attestation: c.Attestation,
 		NewRelay: func(of replication.Region) region.Relay {
 			return replication.New(replication.Config{

@@ -2,16 +2,21 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 
 	"meridian/cluster/layout"
+	"meridian/region/keystore"
 )
 
-// ExitFatal is the exit code of a node that stopped because its files cannot be trusted or written.
-const ExitFatal = 3
+// Exit codes of a node that stopped by itself and should not be trusted as it is.
+const (
+	ExitFatal    = 3 // its files cannot be trusted or written
+	ExitDiverged = 4 // its state is not its leader's
+)
 
 // Options are what a node process is told beside its folder.
 type Options struct {
@@ -30,6 +35,11 @@ func Run(ctx context.Context, dir layout.Dir, name string, o Options) error {
 	c.Version = o.Version
 	c.Stop = sync.OnceFunc(func() { close(asked) })
 	c.Fatal = func(err error) {
+		if errors.Is(err, keystore.ErrDiverged) {
+			o.Logger.Error("this node stops: its state differs from its leader's", "node", name, "err", err)
+			fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; `meridian verify` says which node left the log's way: %s\n", name, err, c.cure())
+			os.Exit(ExitDiverged)
+		}
 		o.Logger.Error("this node stops: its files cannot be trusted or written", "node", name, "err", err)
 		fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; if this comes again, %s\n", name, err, c.cure())
 		os.Exit(ExitFatal)

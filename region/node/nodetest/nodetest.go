@@ -102,6 +102,7 @@ func (c *Cluster) Start(name string) {
 	config, err := node.Load(c.Dir, name, slog.New(slog.NewTextHandler(writer{c.T}, &slog.HandlerOptions{Level: level})).With("node", name))
 	c.must(err)
 	config.Timeouts = raftlog.Timeouts{Heartbeat: 200 * time.Millisecond, Election: 200 * time.Millisecond, Lease: 100 * time.Millisecond}
+	config.HashEvery = 8 // often enough for short tests
 	config.Fatal = func(err error) { panic(fmt.Sprintf("node %s: %v", name, err)) }
 	c.change(&config)
 	n, err := node.Start(config)

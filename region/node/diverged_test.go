@@ -1,0 +1,103 @@
+package node_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/cockroachdb/pebble/v2"
+
+	"meridian/region/keystore"
+	"meridian/region/node"
+	"meridian/region/node/nodetest"
+)
+
+// A node whose state went another way than its leader's stops at the next digest that the leader states, and the
+// Region goes on without it.
+func TestANodeThatDivergedStops(t *testing.T) {
+	const name = "us-east-1/3"
+	c := nodetest.New(t, 3, "us-east-1")
+	c.Ready()
+	create := func() {
+		t.Helper()
+		if _, err := c.Client("us-east-1/1").CreateKey(t.Context(), &kms.CreateKeyInput{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create()
+	c.Eventually("all nodes have the same state", func() bool {
+		return c.Nodes[name].Status().Digest == c.Nodes["us-east-1/1"].Status().Digest
+	})
+	digest := c.Nodes[name].Status().Digest
+	c.Stop(name)
+	plant(t, c.Dir.Node(name).State(), digest)
+
+	config, err := node.Load(c.Dir, name, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := make(chan error, 1)
+	config.Fatal = func(err error) {
+		reasons <- err
+		runtime.Goexit() // as the process would, do nothing more here
+	}
+	n, err := node.Start(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	c.Eventually("the node stops", func() bool {
+		create()
+		return len(reasons) > 0
+	})
+	err = <-reasons
+	if !errors.Is(err, keystore.ErrDiverged) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("the node stopped: %v", err)
+	}
+	t.Log(err)
+	create()
+}
+
+// plant changes the digest that a stopped node keeps, as if it had evolved a record differently.
+func plant(t *testing.T, state, digest string) {
+	t.Helper()
+	generations, err := filepath.Glob(filepath.Join(state, "gen-*"))
+	if err != nil || len(generations) != 1 {
+		t.Fatalf("generations %q, %v", generations, err)
+	}
+	was, err := hex.DecodeString(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := pebble.Open(generations[0], &pebble.Options{FormatMajorVersion: pebble.FormatTableFormatV6, Logger: quiet{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta, closer, err := db.Get([]byte("x/meta"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := bytes.Clone(was)
+	now[0] ^= 1
+	changed := bytes.Replace(meta, was, now, 1)
+	if bytes.Equal(changed, meta) {
+		t.Fatal("nothing was planted")
+	}
+	err = errors.Join(closer.Close(), db.Set([]byte("x/meta"), changed, pebble.Sync), db.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(string, ...any) { os.Exit(2) }

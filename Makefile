@@ -51,6 +51,19 @@ scenarios: ## every scenario of the library in all three worlds; prints which ra
 	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^(TestLibraryInTheSimulation|TestInThisProcess)$$' -timeout 20m ./cluster/scenario
 	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^TestScenarios$$' -timeout 20m $(E2E)
 
+.PHONY: powerloss
+powerloss: ## 500 histories of power losses in virtual time, twice, and 900 damaged files
+	MERIDIAN_CRASH_SEEDS=500 $(GO) test -count=1 -v -run '^TestPowerLoss' -timeout 0 ./eventlog/raftlog
+	MERIDIAN_CRASH_SEEDS=900 $(GO) test -count=1 -v -run '^TestDamage$$' -timeout 0 ./eventlog/raftlog
+
+.PHONY: snapshots
+snapshots: ## time, size and memory of snapshots of 10^4, 10^5 and 10^6 rows
+	MERIDIAN_SNAPSHOT_ROWS=10000,100000,1000000 $(GO) test -count=1 -v -run '^TestSizes$$' -timeout 0 ./region/keystore
+
+.PHONY: powerloss-real
+powerloss-real: ## 50 power losses of a node on a file system of its own (Linux, root)
+	MERIDIAN_POWER_LOSSES=50 $(GO) test -count=1 -v -run '^TestRealPowerLoss$$' -timeout 0 $(E2E)
+
 .PHONY: mutants
 mutants: ## every planted fault of the protocol must be found by the simulation
 	MERIDIAN_SIM_SECONDS=1 $(GO) test -tags mutants -timeout 30m ./cluster/sim

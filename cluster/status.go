@@ -146,7 +146,7 @@ func exitReason(code int) string {
 
 // exitCode returns how a process ended, if its parent saw that.
 func (c *Cluster) exitCode(name string, pid int) (int, bool) {
-	var f exitFile
+	var f layout.ExitFile
 	b, err := os.ReadFile(c.Dir.Node(name).Exit())
 	if err != nil || json.Unmarshal(b, &f) != nil || f.PID != pid {
 		return 0, false

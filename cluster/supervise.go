@@ -17,14 +17,6 @@ const (
 	restartEvery = time.Second
 )
 
-// exitFile is how the process of a node ended, as its parent saw it.
-type exitFile struct {
-	Format int    `json:"format"`
-	PID    int    `json:"pid"`
-	Code   int    `json:"code"` // as a shell tells it: 128 + the number of a signal
-	At     string `json:"at"`
-}
-
 // Supervise starts what does not run, keeps the front door running, and records how nodes end, until ctx ends.
 // Then it takes everything down. One supervisor works on a cluster at a time: ClaimSupervision says whether this is it.
 func (c *Cluster) Supervise(ctx context.Context) error {
@@ -101,7 +93,7 @@ func (s *supervisor) reap(name string, cmd *exec.Cmd) {
 	if s.c.node(name).holder() != pid {
 		return
 	}
-	f := exitFile{Format: layout.Format, PID: pid, Code: code, At: time.Now().UTC().Format(time.RFC3339)}
+	f := layout.ExitFile{Format: layout.Format, PID: pid, Code: code, At: time.Now().UTC().Format(time.RFC3339)}
 	if err := layout.WriteFile(s.c.Dir.Node(name).Exit(), f, 0o644); err != nil {
 		s.c.Note("node %s: cannot record its end: %v", name, err)
 	}

@@ -85,6 +85,15 @@ type AdminFile struct {
 	Token  string `json:"token"`
 }
 
+// ExitFile is exit.json in a node's folder: how its process ended, as its parent saw it or, where it stopped
+// because it does not trust itself, as it said before.
+type ExitFile struct {
+	Format int    `json:"format"`
+	PID    int    `json:"pid"`
+	Code   int    `json:"code"` // as a shell tells it: 128 + the number of a signal
+	At     string `json:"at"`
+}
+
 // RegionPort is the port of Region i's endpoint, i from 1; NodePort that of its node n, n from 1.
 func RegionPort(port, i int) int { return port + 10*i }
 

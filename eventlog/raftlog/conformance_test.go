@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"meridian/eventlog"
 	"meridian/eventlog/logtest"
 	"meridian/eventlog/raftlog"
 	"meridian/region/keystore"
@@ -24,7 +25,9 @@ type server struct {
 
 // options of a server; zero is as in production, but for small databases.
 type options struct {
-	unsyncedLog bool // defect: Raft's log is not synced
+	unsyncedLog bool          // defect: Raft's log is not synced
+	forgetful   bool          // defect: the applied position is not kept with the rows
+	lasting     time.Duration // of a history; zero: 30 s
 	snapshots   raftlog.Snapshots
 	bootstrap   []raftlog.Member
 	join        bool
@@ -63,8 +66,12 @@ func start(net *logtest.Network, addr string, fs *vfs.MemFS, o options) (s *serv
 	if err != nil {
 		return s, err
 	}
+	var sm eventlog.StateMachine = s.state
+	if o.forgetful {
+		sm = &forgetful{Store: s.state}
+	}
 	s.log, err = raftlog.Open(raftlog.Config{
-		ID: addr, Addr: addr, Transport: net.Transport(addr), StateMachine: s.state,
+		ID: addr, Addr: addr, Transport: net.Transport(addr), StateMachine: sm,
 		Bootstrap: o.bootstrap, Join: o.join, Snapshots: o.snapshots,
 		Stores: &raftlog.Stores{Log: s.disk, Stable: s.disk, Snapshots: snapshots},
 		Fatal:  func(err error) { panic(err) },

@@ -1,6 +1,7 @@
 package raftlog_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,15 +64,23 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// TestPowerLossIsNoticed: with Raft's log not synced the same test fails, so it would notice.
+// TestPowerLossIsNoticed: with one of the two defects that it is there for, the same test fails.
 func TestPowerLossIsNoticed(t *testing.T) {
-	for seed := range 40 {
-		if o := runPowerLoss(t, uint64(seed), options{unsyncedLog: true}); o.err != nil {
-			t.Logf("seed %d: %v", seed, o.err)
-			return
-		}
+	for what, o := range map[string]options{
+		"Raft's log not synced":          {unsyncedLog: true},
+		"applied position not with rows": {forgetful: true, lasting: 8 * time.Second},
+	} {
+		t.Run(what, func(t *testing.T) {
+			const most = 40
+			for seed := range most {
+				if out := runPowerLoss(t, uint64(seed), o); out.err != nil {
+					t.Logf("seed %d: %v", seed, out.err)
+					return
+				}
+			}
+			t.Errorf("%d seeds went well", most)
+		})
 	}
-	t.Error("40 seeds with an unsynced log went well")
 }
 
 // tally is what happened in a run.
@@ -113,7 +122,7 @@ type powerLoss struct {
 }
 
 func (p *powerLoss) run(out *tally) {
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(cmp.Or(p.options.lasting, 30*time.Second))
 	for time.Now().Before(end) && out.err == nil {
 		ctx, stop := context.WithCancel(context.Background())
 		client := make(chan struct{})

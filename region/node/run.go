@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"meridian/cluster/layout"
 	"meridian/region/keystore"
@@ -38,11 +39,11 @@ func Run(ctx context.Context, dir layout.Dir, name string, o Options) error {
 		if errors.Is(err, keystore.ErrDiverged) {
 			o.Logger.Error("this node stops: its state differs from its leader's", "node", name, "err", err)
 			fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; `meridian verify` says which node left the log's way: %s\n", name, err, c.cure())
-			os.Exit(ExitDiverged)
+			c.exit(ExitDiverged)
 		}
 		o.Logger.Error("this node stops: its files cannot be trusted or written", "node", name, "err", err)
 		fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; if this comes again, %s\n", name, err, c.cure())
-		os.Exit(ExitFatal)
+		c.exit(ExitFatal)
 	}
 	n, err := Start(c)
 	if err != nil {
@@ -56,4 +57,11 @@ func Run(ctx context.Context, dir layout.Dir, name string, o Options) error {
 	n.Close()
 	o.Logger.Info("node stopped", "node", name)
 	return nil
+}
+
+// exit ends the process, and leaves word of it for who asks later: its parent may be a command that is long done.
+func (c *Config) exit(code int) {
+	f := layout.ExitFile{Format: layout.Format, PID: os.Getpid(), Code: code, At: c.Wall().UTC().Format(time.RFC3339)}
+	_ = layout.WriteFile(c.Dir.Exit(), f, 0o644) // on the disk that failed, perhaps
+	os.Exit(code)
 }

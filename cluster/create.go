@@ -34,6 +34,8 @@ type Options struct {
 	Consistency string
 	// AttestationRoots is PEM: the certificates that attestation documents must lead to.
 	AttestationRoots []byte
+	// Identity says who may call; nil: as stored, or whom nobody wrote down.
+	Identity *Identity
 	// Check judges the Regions that the cluster is to have before anything is written; nil: all will do.
 	Check func(regions []string) error
 }
@@ -97,8 +99,13 @@ func create(d layout.Dir, o Options, p Program, note func(string, ...any)) (*Clu
 			return nil, err
 		}
 	}
-	if err := writeRoots(layout.Dir(temp), o.AttestationRoots); err != nil {
+	if err := errors.Join(writeRoots(layout.Dir(temp), o.AttestationRoots), writeIdentity(layout.Dir(temp), o.Identity)); err != nil {
 		return nil, err
+	}
+	if o.Identity != nil {
+		if file.Identity, err = filepath.Abs(o.Identity.Path); err != nil {
+			return nil, err
+		}
 	}
 	if err := layout.WriteCluster(layout.Dir(temp), file); err != nil {
 		return nil, err
@@ -194,6 +201,9 @@ func (c *Cluster) accommodate(o Options) error {
 		}
 	}
 	if err := c.changeRoots(o.AttestationRoots); err != nil {
+		return err
+	}
+	if err := c.changeIdentity(o.Identity); err != nil {
 		return err
 	}
 	if len(o.Regions) == 0 {

@@ -16,6 +16,7 @@ const (
 func (c *Cluster) Env() [][2]string {
 	return [][2]string{
 		{"AWS_ENDPOINT_URL_KMS", "http://" + c.File.Addr(c.File.Port)},
+		{"AWS_ENDPOINT_URL_STS", "http://" + c.File.Addr(c.File.Port)},
 		{"AWS_REGION", c.File.Regions[0].Name},
 		{"AWS_DEFAULT_REGION", c.File.Regions[0].Name}, // the name that version 1 of the AWS CLI knows
 		{"AWS_ACCESS_KEY_ID", DevAccessKey},
@@ -43,7 +44,7 @@ func (c *Cluster) AWSConfig() string {
 		name := "kms-" + r.Name
 		fmt.Fprintf(&b, "[profile %s]\nregion = %s\nservices = %s\naws_access_key_id = %s\naws_secret_access_key = %s\n\n",
 			name, r.Name, name, DevAccessKey, DevSecretKey)
-		fmt.Fprintf(&b, "[services %s]\nkms =\n  endpoint_url = http://%s\n", name, c.File.Addr(r.Port))
+		fmt.Fprintf(&b, "[services %s]\nkms =\n  endpoint_url = http://%s\nsts =\n  endpoint_url = http://%s\n", name, c.File.Addr(r.Port), c.File.Addr(r.Port))
 	}
 	return b.String()
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"meridian/keyengine/kmsapi"
+	"meridian/region/sts"
 )
 
 // invocationHeader names a call of a client across its attempts: a Region knows a repeat by it.
@@ -64,7 +65,7 @@ func (f *FrontDoor) pass(w http.ResponseWriter, r *http.Request, p *pool, body [
 
 // repeatable says whether a call may reach two nodes: it changes nothing, or the Region knows a repeat.
 func repeatable(r *http.Request) bool {
-	if r.Header.Get(invocationHeader) != "" {
+	if r.Header.Get(invocationHeader) != "" || scopeService(r) == sts.Service { // of two sessions one is never used
 		return true
 	}
 	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"meridian/keyengine/kmsapi"
+	"meridian/region/sts"
 )
 
 // route finds the Region of a call: that of the port; else the one that the caller signed for; else the one in the
@@ -24,6 +25,9 @@ func (f *FrontDoor) route(r *http.Request, region string) (*pool, *kmsapi.Fault)
 		region = f.file.Regions[0].Name
 	}
 	p, ok := f.regions[region]
+	if !ok && scopeService(r) == sts.Service && region == sts.GlobalRegion {
+		p, ok = f.regions[f.file.Regions[0].Name], true // clients of the one global endpoint sign for a Region of its own
+	}
 	if !ok {
 		return nil, kmsapi.Errorf(kmsapi.InvalidSignatureException,
 			"Credential should be scoped to a valid region, not %q: this cluster serves %s.", clip(region), f.served())
@@ -37,7 +41,13 @@ func (f *FrontDoor) served() string { return strings.Join(f.file.Names(), ", ") 
 func clip(s string) string { return s[:min(len(s), 64)] }
 
 // scopeRegion is the Region in the credential scope of a Signature V4: access key/date/Region/service/aws4_request.
-func scopeRegion(r *http.Request) string {
+func scopeRegion(r *http.Request) string { return scopePart(r, 3) }
+
+// scopeService is the service in it.
+func scopeService(r *http.Request) string { return scopePart(r, 2) }
+
+// scopePart counts from the end: an access key id is the caller's own invention.
+func scopePart(r *http.Request, fromEnd int) string {
 	credential := r.URL.Query().Get("X-Amz-Credential")
 	if auth, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "); ok {
 		for part := range strings.SplitSeq(auth, ",") {
@@ -50,7 +60,7 @@ func scopeRegion(r *http.Request) string {
 	if len(parts) < 5 {
 		return ""
 	}
-	return parts[len(parts)-3] // from the end: an access key id is the caller's own invention
+	return parts[len(parts)-fromEnd]
 }
 
 // claimsSignature says whether there is anything that is meant as a signature.

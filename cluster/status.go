@@ -57,6 +57,9 @@ type NodeStatus struct {
 	ExitCode *int   `json:"exitCode,omitempty"`
 	// ExitReason is "storage" or "diverged" where the node stopped because it does not trust itself any more.
 	ExitReason string `json:"exitReason,omitempty"`
+	// Identity is the digest of the identity file that the node goes by; IdentityError says why a newer one is not in force.
+	Identity      string `json:"identity,omitempty"`
+	IdentityError string `json:"identityError,omitempty"`
 }
 
 // Status asks every node that runs. Who does not answer is shown without what only it knows.
@@ -97,6 +100,7 @@ func (c *Cluster) regionStatus(ctx context.Context, r *layout.Region) RegionStat
 		node := c.nodeStatus(n)
 		if st, ok := said[n.Name]; ok && node.State == Running {
 			node.Role, node.Ready, node.Seq, node.Digest = st.Role, st.Ready, st.Seq, st.Digest
+			node.Identity, node.IdentityError = st.Identity.Digest, st.Identity.Error
 			s.Life = max(s.Life, st.Life)
 			if s.Leader != "" && n.Name != s.Leader && st.Role == control.Leader {
 				node.Role = control.Follower // it led in an older term and does not know yet

@@ -79,6 +79,11 @@ func (c *Client) SetFaults(ctx context.Context, t fault.Table) (uint64, error) {
 	return f.Version, err
 }
 
+// ReloadIdentity asks the node to read its identity file again. A file that is wrong is part of the answer.
+func (c *Client) ReloadIdentity(ctx context.Context) (i Identity, err error) {
+	return i, c.call(ctx, http.MethodPost, "/v1/identity", nil, &i)
+}
+
 // Checkpoint asks for a copy of the node's state; whoever asks removes it.
 func (c *Client) Checkpoint(ctx context.Context) (cp Checkpoint, err error) {
 	return cp, c.call(ctx, http.MethodPost, "/v1/checkpoint", nil, &cp)

@@ -6,6 +6,7 @@
 //	GET  /v1/clock             Clock
 //	POST /v1/clock             ClockOffset, at the leader; the answer (Clock) comes when it is applied
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
+//	POST /v1/identity          reads the identity file again; the answer (Identity) says which one is in force then
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
 //	GET  /v1/backup            the state as a snapshot, event log included
@@ -32,23 +33,30 @@ const (
 
 // Status is what a node knows about itself.
 type Status struct {
-	ClusterID    string `json:"clusterId"`
-	Region       string `json:"region"`
-	Name         string `json:"name"`
-	ID           string `json:"id"`
-	PID          int    `json:"pid"`
-	Version      string `json:"version"`
-	Role         string `json:"role"`
-	Leader       string `json:"leader"` // name of the leader's node; empty: unknown
-	Term         uint64 `json:"term"`
-	Ready        bool   `json:"ready"`
-	Seq          uint64 `json:"seq"`
-	Digest       string `json:"digest"` // of the state, hex
-	Chain        string `json:"chain"`  // head of the event log's hash chain, hex
-	Life         uint64 `json:"life"`
-	Endpoint     string `json:"endpoint"` // http://host:port
-	FaultVersion uint64 `json:"faultVersion"`
-	StartedAt    int64  `json:"startedAt"` // ms since 1970 UTC, wall clock
+	ClusterID    string   `json:"clusterId"`
+	Region       string   `json:"region"`
+	Name         string   `json:"name"`
+	ID           string   `json:"id"`
+	PID          int      `json:"pid"`
+	Version      string   `json:"version"`
+	Role         string   `json:"role"`
+	Leader       string   `json:"leader"` // name of the leader's node; empty: unknown
+	Term         uint64   `json:"term"`
+	Ready        bool     `json:"ready"`
+	Seq          uint64   `json:"seq"`
+	Digest       string   `json:"digest"` // of the state, hex
+	Chain        string   `json:"chain"`  // head of the event log's hash chain, hex
+	Life         uint64   `json:"life"`
+	Endpoint     string   `json:"endpoint"` // http://host:port
+	FaultVersion uint64   `json:"faultVersion"`
+	Identity     Identity `json:"identity"`
+	StartedAt    int64    `json:"startedAt"` // ms since 1970 UTC, wall clock
+}
+
+// Identity says which identity file a node goes by.
+type Identity struct {
+	Digest string `json:"digest"`          // SHA-256, hexadecimal; empty: there is none
+	Error  string `json:"error,omitempty"` // why the newest file is not in force
 }
 
 // Member is a server of the Region's Raft group.

@@ -80,6 +80,9 @@ func (a *app) printStatus(s cluster.Status) error {
 	for _, r := range s.Faults {
 		fmt.Fprintln(a.out, "fault:", r)
 	}
+	for _, line := range identities(s) {
+		fmt.Fprintln(a.out, "identity:", line)
+	}
 	return err
 }
 

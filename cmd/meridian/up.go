@@ -23,7 +23,7 @@ func (a *app) up() *cobra.Command {
 	var o cluster.Options
 	var detach bool
 	var timeout time.Duration
-	var roots, seedFile string
+	var roots, seedFile, identityFile string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster and wait until every Region answers",
@@ -34,12 +34,14 @@ behind. A cluster that runs already is left as it is, nodes of it that do not ru
 further Regions while the cluster is down; what else was chosen at first stays.
 
 --seed-file makes keys with the ids, material, aliases, policies, tags and replicas of a YAML file (local-kms's form
-is read too) when all is ready. --attestation-roots says which attestation documents a Recipient may present.`,
+is read too) when all is ready. --attestation-roots says which attestation documents a Recipient may present.
+--identity says who may call; without it only the development access keys are known. ` + "`meridian identity`" + ` changes it later.`,
 		Example: `  meridian up
   meridian up --detach --regions us-east-1,eu-west-1 --nodes 3 --port 4600
   meridian up --consistency eventual
   meridian up --detach --seed-file keys.yaml
-  meridian up --attestation-roots roots.pem`,
+  meridian up --attestation-roots roots.pem
+  meridian up --detach --identity identity.yaml`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := region.ParseConsistency(o.Consistency); err != nil {
@@ -50,6 +52,9 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 			}
 			var err error
 			if o.AttestationRoots, err = readRoots(roots); err != nil {
+				return err
+			}
+			if o.Identity, err = readIdentity(identityFile); err != nil {
 				return err
 			}
 			keys, err := readSeeds(seedFile)
@@ -84,6 +89,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
 	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong, flapping[=<seed>]")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
+	f.StringVar(&identityFile, "identity", "", "YAML file of accounts, users, roles, access keys and their policies; it is kept in the cluster's folder")
 	f.StringVar(&seedFile, "seed-file", "", "YAML file of keys to make, with their ids; keys that are there are left as they are")
 	f.BoolVar(&detach, "detach", false, "leave a supervisor behind and return when all is ready")
 	f.DurationVar(&timeout, "timeout", time.Minute, "how long to wait until all is ready")

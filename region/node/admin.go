@@ -34,6 +34,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("POST /v1/seed", n.seedKey)
 	mux.HandleFunc("POST /v1/call", n.callAsRoot)
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
+	mux.HandleFunc("POST /v1/identity", n.reloadIdentity)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)
 	mux.HandleFunc("GET /v1/backup", n.getBackup)
@@ -67,7 +68,7 @@ func (n *Node) Status() control.Status {
 		ClusterID: c.Cluster.ID, Region: c.Region.Name, Name: c.Node.Name, ID: c.Node.ID, PID: os.Getpid(), Version: c.Version,
 		Role: control.Follower, Term: n.log.Term(), Ready: n.ready(),
 		Seq: meta.Seq, Digest: hex.EncodeToString(meta.Digest[:]), Chain: hex.EncodeToString(meta.Chain[:]), Life: n.region.Life(),
-		Endpoint: "http://" + c.Node.KMS, FaultVersion: c.Faults.Version(), StartedAt: n.started.UnixMilli(),
+		Endpoint: "http://" + c.Node.KMS, FaultVersion: c.Faults.Version(), Identity: control.Identity(n.keys.State()), StartedAt: n.started.UnixMilli(),
 	}
 	if own, member := n.membership(context.Background()); member && !own.Voter {
 		s.Role = control.Nonvoter
@@ -104,6 +105,13 @@ func (n *Node) putFaults(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, control.Faults{Version: n.config.Faults.Version()})
+}
+
+func (n *Node) reloadIdentity(w http.ResponseWriter, _ *http.Request) {
+	if err := n.keys.Reload(); err != nil {
+		n.config.Logger.Warn("the identity file is not in force, the old one stays", "err", err)
+	}
+	reply(w, control.Identity(n.keys.State()))
 }
 
 func (n *Node) checkpoint(w http.ResponseWriter, _ *http.Request) {

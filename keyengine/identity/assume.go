@@ -61,7 +61,10 @@ func (d *Directory) AssumeRole(m Moment, c *Caller, in AssumeRole) (*Session, *k
 	if fault := a.checkSessionPolicies(in.PolicyARNs); fault != nil {
 		return nil, fault
 	}
-	return session, in.authorize(m, c, a, r)
+	if fault := in.authorize(m, c, a, r); fault != nil {
+		return nil, fault
+	}
+	return session, nil
 }
 
 // authorize asks the caller's policies and the role's trust policy, as for any resource that has a policy.

@@ -41,7 +41,8 @@ func (r *reader) document(into *policy.Attached, for_ use) func(*yaml.Node) {
 		}
 		doc, err := for_.read(text)
 		if err != nil {
-			r.Fail(n, "%s: %v", for_.name, err)
+			// A policy that was written as YAML has no lines of its own.
+			r.Fail(n, "%s: %s", for_.name, strings.TrimPrefix(err.Error(), "line 1: "))
 			doc = new(policy.Document) // it is there
 		}
 		into.Document = doc

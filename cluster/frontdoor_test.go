@@ -171,6 +171,15 @@ func TestFrontDoorRoutes(t *testing.T) {
 			}
 		})
 	}
+	d = newDoor(t, "")
+	delete(d.front.regions, "us-east-1")
+	d.front.file.Regions = d.front.file.Regions[1:]
+	global := d.signed(t, "us-east-1", "ListKeys")
+	global.Header.Set("Authorization", strings.Replace(global.Header.Get("Authorization"), "/kms/", "/sts/", 1))
+	if _, body := send(t, global); !strings.HasPrefix(body, "eu-west-1/1:") {
+		t.Errorf("%q: who signed for the global endpoint of STS is served where there is no such Region", body)
+	}
+	d = newDoor(t, "")
 	resp, body := send(t, d.signed(t, "mars-1", "ListKeys"))
 	isFault(t, resp, body, 400, "InvalidSignatureException", "us-east-1, eu-west-1")
 }

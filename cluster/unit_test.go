@@ -144,6 +144,8 @@ aws_secret_access_key = test
 [services kms-us-east-1]
 kms =
   endpoint_url = http://127.0.0.1:4610
+sts =
+  endpoint_url = http://127.0.0.1:4610
 
 [profile kms-eu-west-1]
 region = eu-west-1
@@ -153,6 +155,8 @@ aws_secret_access_key = test
 
 [services kms-eu-west-1]
 kms =
+  endpoint_url = http://127.0.0.1:4620
+sts =
   endpoint_url = http://127.0.0.1:4620
 `
 	if got := c.AWSConfig(); got != want {

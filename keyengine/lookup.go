@@ -3,6 +3,7 @@ package keyengine
 import (
 	"bytes"
 
+	"meridian/keyengine/arn"
 	"meridian/keyengine/family"
 	"meridian/keyengine/kmsapi"
 )
@@ -38,4 +39,28 @@ func (v *View) PrecheckPrimary(ref Ref) *kmsapi.Fault {
 		}
 	}
 	return asFault(err)
+}
+
+// KeyNamed returns the key that a caller of an account means by an identifier, whatever the operation and whether it may
+// use it or not: for those who tell what a call was about. It says no where this Region knows no such key or alias.
+func (v *View) KeyNamed(account, id string) (arn.Key, bool) {
+	name, err := arn.Parse(id)
+	if err != nil || name.Form.IsARN() && name.Region != v.place.Region {
+		return arn.Key{}, false
+	}
+	if name.Account != "" {
+		account = name.Account
+	}
+	ref := Ref{Account: account, KeyID: name.ID}
+	if name.Form.IsAlias() {
+		a, ok := v.alias(account, name.ID)
+		if !ok {
+			return arn.Key{}, false
+		}
+		ref.KeyID = a.KeyID
+	}
+	if _, ok := v.Family(ref); !ok {
+		return arn.Key{}, false
+	}
+	return arn.Key{Partition: v.place.Partition, Region: v.place.Region, Account: ref.Account, ID: ref.KeyID}, true
 }

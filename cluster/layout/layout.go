@@ -149,6 +149,7 @@ func (d NodeDir) Keystore() string { return filepath.Join(string(d), "keystore")
 func (d NodeDir) Raft() string     { return filepath.Join(string(d), "raft") }
 func (d NodeDir) State() string    { return filepath.Join(string(d), "state") }
 func (d NodeDir) Log() string      { return filepath.Join(string(d), "log") }
+func (d NodeDir) Audit() string    { return filepath.Join(string(d), "audit") }
 func (d NodeDir) Admin() string    { return filepath.Join(string(d), "admin.json") }
 func (d NodeDir) PID() string      { return filepath.Join(string(d), "pid") }
 func (d NodeDir) Exit() string     { return filepath.Join(string(d), "exit.json") }

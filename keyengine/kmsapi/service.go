@@ -35,6 +35,8 @@ type Call struct {
 	Session string
 	// Region is the Region that the request was signed for.
 	Region string
+	// SourceIP is the address that the request came from; empty where another node sent it on.
+	SourceIP string
 	// Forwarded is set on a request that came over another node.
 	Forwarded bool
 	// Raw is the request as received, for sending it on: the signature covers just that.

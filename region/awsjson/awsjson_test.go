@@ -118,8 +118,13 @@ func TestObserve(t *testing.T) {
 		if o.Took < 0 {
 			t.Errorf("took %v", o.Took)
 		}
-		o.Took = 0
-		seen = append(seen, o)
+		if named := o.Operation != ""; named != (o.Input != nil) || named != (o.Call.Caller.Account == "1") {
+			t.Errorf("%s comes with the input %v of %v", o.Operation, o.Input, o.Call.Caller)
+		}
+		if (o.Output != nil) != (o.Status == http.StatusOK) || (o.Fault != nil) == (o.Status == http.StatusOK) {
+			t.Errorf("%s with status %d comes with the output %v, the fault %v", o.Operation, o.Status, o.Output, o.Fault)
+		}
+		seen = append(seen, Outcome{Operation: o.Operation, Code: o.Code, Status: o.Status})
 	}
 	for _, target := range []string{"TrentService.ListKeys", "TrentService.DescribeKey", "TrentService.Nothing"} {
 		h.Handle(context.Background(), Request{Raw: kmsapi.Raw{Header: http.Header{"X-Amz-Target": {target}, "Authorization": {"1"}}}})

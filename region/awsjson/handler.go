@@ -52,6 +52,14 @@ type Outcome struct {
 	Code   string
 	Status int
 	Took   time.Duration
+
+	// Call is the call; its Caller is empty if nobody's signature was verified.
+	Call *kmsapi.Call
+	// Input is the request, nil if it was not decoded; Output what was answered, nil if there is no output.
+	Input  kmsapi.Input
+	Output any
+	// Fault is what was answered instead of an output; nil after success.
+	Fault *kmsapi.Fault
 }
 
 // A Handler serves requests. New makes one.
@@ -78,6 +86,8 @@ type Request struct {
 	Raw kmsapi.Raw
 	// Forwarded is set if another node sent it on.
 	Forwarded bool
+	// SourceIP is the address of who sent it; empty if that is not known.
+	SourceIP string
 }
 
 // An Answer is a response before it is put on its transport.
@@ -93,12 +103,13 @@ func (h *Handler) Handle(ctx context.Context, q Request) Answer {
 	if q.ID == "" {
 		q.ID = h.config.RequestID()
 	}
-	call := &kmsapi.Call{RequestID: q.ID, Forwarded: q.Forwarded, Raw: q.Raw}
+	call := &kmsapi.Call{RequestID: q.ID, Forwarded: q.Forwarded, SourceIP: q.SourceIP, Raw: q.Raw}
 	op, ok := kmsapi.Lookup(operationName(q.Raw.Header))
+	var in kmsapi.Input
 	var out any
 	var err error
 	if ok {
-		out, err = h.perform(ctx, op, call)
+		in, out, err = h.perform(ctx, op, call)
 	} else {
 		op, err = &kmsapi.Operation{}, &kmsapi.Fault{Code: kmsapi.UnknownOperationException}
 	}
@@ -107,14 +118,15 @@ func (h *Handler) Handle(ctx context.Context, q Request) Answer {
 		body, err = encode(out)
 	}
 	if err != nil {
-		return h.refuse(call, op.Name, err, start)
+		return h.refuse(call, op.Name, in, err, start)
 	}
-	h.finish(call, Outcome{Operation: op.Name, Status: http.StatusOK, Took: time.Since(start)})
+	h.finish(Outcome{Operation: op.Name, Status: http.StatusOK, Took: time.Since(start), Call: call, Input: in, Output: out})
 	return Answer{Status: http.StatusOK, Header: h.header(call), Body: body}
 }
 
-// perform goes from the received request to the service's output, in AWS's order of checks.
-func (h *Handler) perform(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call) (out any, err error) {
+// perform goes from the received request to the service's output, in AWS's order of checks. It returns the input, too, as
+// soon as it is decoded.
+func (h *Handler) perform(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call) (in kmsapi.Input, out any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			out, err = nil, &panicError{value: p, stack: debug.Stack()}
@@ -122,24 +134,27 @@ func (h *Handler) perform(ctx context.Context, op *kmsapi.Operation, call *kmsap
 	}()
 	signed, fault := h.config.Verifier.Verify(signedRequest(call.Raw), call.Raw.Body)
 	if fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
 	call.Caller, call.Identity, call.Region = signed.Caller, signed.Identity, signed.Region
 	call.BodyHash = sha256.Sum256(call.Raw.Body)
 	if err := readHeaders(call); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	in := op.New()
-	if err := in.UnmarshalJSON(call.Raw.Body); err != nil {
-		return nil, err
+	decoded := op.New()
+	if err := decoded.UnmarshalJSON(call.Raw.Body); err != nil {
+		return nil, nil, err
 	}
+	in = decoded
 	if err := in.Validate(); err != nil {
-		return nil, err
+		return in, nil, err
 	}
 	if h.config.Dispatch != nil {
-		return h.config.Dispatch(ctx, op, call, in)
+		out, err = h.config.Dispatch(ctx, op, call, in)
+		return in, out, err
 	}
-	return op.Invoke(ctx, h.config.Service, call, in)
+	out, err = op.Invoke(ctx, h.config.Service, call, in)
+	return in, out, err
 }
 
 // signedRequest is the request that the client signed.
@@ -197,14 +212,16 @@ func (p *panicError) Error() string {
 }
 
 // refuse answers with a fault; what is no fault becomes one that tells the caller nothing.
-func (h *Handler) refuse(call *kmsapi.Call, operation string, err error, start time.Time) Answer {
+func (h *Handler) refuse(call *kmsapi.Call, operation string, in kmsapi.Input, err error, start time.Time) Answer {
 	var fault *kmsapi.Fault
 	if !errors.As(err, &fault) || fault == nil {
 		fault = kmsapi.Errorf(kmsapi.KMSInternalException, "The request was rejected because of an internal failure. The request can be retried.")
 		h.logFailure(call, operation, err)
 	}
 	status := fault.StatusCode()
-	h.finish(call, Outcome{Operation: operation, Code: fault.Code, Status: status, Took: time.Since(start)})
+	h.finish(Outcome{
+		Operation: operation, Code: fault.Code, Status: status, Took: time.Since(start), Call: call, Input: in, Fault: fault,
+	})
 	return Answer{Status: status, Header: h.header(call), Body: faultBody(fault)}
 }
 
@@ -232,8 +249,8 @@ func (h *Handler) logFailure(call *kmsapi.Call, operation string, err error) {
 	h.config.Log.Error("request failed", attributes...)
 }
 
-func (h *Handler) finish(call *kmsapi.Call, o Outcome) {
-	h.config.Log.Debug("request", "request", call.RequestID, "operation", o.Operation, "account", call.Caller.Account, "status", o.Status, "code", o.Code, "took", o.Took)
+func (h *Handler) finish(o Outcome) {
+	h.config.Log.Debug("request", "request", o.Call.RequestID, "operation", o.Operation, "account", o.Call.Caller.Account, "status", o.Status, "code", o.Code, "took", o.Took)
 	if h.config.Observe != nil {
 		h.config.Observe(o)
 	}

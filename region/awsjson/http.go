@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -29,7 +30,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.turnAway(w, kmsapi.Errorf(kmsapi.SerializationException, "The request body could not be read to its end."))
 		return
 	}
-	h.write(w, h.Handle(r.Context(), Request{Raw: kmsapi.Raw{Host: r.Host, Query: r.URL.RawQuery, Header: r.Header, Body: body}}))
+	h.write(w, h.Handle(r.Context(), Request{
+		Raw:      kmsapi.Raw{Host: r.Host, Query: r.URL.RawQuery, Header: r.Header, Body: body},
+		SourceIP: sourceIP(r),
+	}))
+}
+
+// sourceIP is the address at the other end of the connection: no header is believed.
+func sourceIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 // TooLarge is the fault of a request whose body is longer than the limit in bytes.
@@ -43,7 +56,7 @@ func TooLarge(limit int64) *kmsapi.Fault {
 
 // turnAway answers a request that is not even read.
 func (h *Handler) turnAway(w http.ResponseWriter, fault *kmsapi.Fault) {
-	h.write(w, h.refuse(&kmsapi.Call{RequestID: h.config.RequestID()}, "", fault, time.Now()))
+	h.write(w, h.refuse(&kmsapi.Call{RequestID: h.config.RequestID()}, "", nil, fault, time.Now()))
 }
 
 func (h *Handler) write(w http.ResponseWriter, a Answer) {

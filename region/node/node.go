@@ -18,6 +18,7 @@ import (
 	"meridian/keyengine/primitive/builtin"
 	"meridian/keyengine/rows"
 	"meridian/region"
+	"meridian/region/audit"
 	"meridian/region/forward"
 	"meridian/region/keystore"
 	"meridian/region/sessions"
@@ -41,6 +42,7 @@ type Node struct {
 	bus    *natsbus.Bus
 	region *region.Region
 	keys   *sessions.Keeper
+	audit  *audit.Log
 	behind atomic.Pointer[region.Region] // the same, for the store's callback, which is older
 
 	members *members
@@ -57,7 +59,7 @@ func Start(c Config) (*Node, error) {
 	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
 		n.later(func() { l.Close() })
 	}
-	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openRegion, n.openIdentity, n.serve} {
+	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openRegion, n.openIdentity, n.openAudit, n.serve} {
 		if err := step(); err != nil {
 			n.unwind()
 			return nil, fmt.Errorf("start node %s: %w", c.Node.Name, err)

@@ -48,6 +48,7 @@ func Floors() map[string]Floor {
 
 		// The behaviour of one Region, and what fulfils the promises with real parts or models of them.
 		"region":                  {Number: 2},
+		"region/audit":            {Number: 2, Adapter: true},
 		"region/keystore":         {Number: 2, Adapter: true},
 		"region/awsjson":          {Number: 2, Adapter: true, But: []string{"region/sigv4"}},
 		"region/sigv4":            {Number: 2, Adapter: true},

@@ -1,0 +1,83 @@
+package node_test
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"github.com/aws/smithy-go/middleware"
+
+	"meridian/region/audit"
+	"meridian/region/node/nodetest"
+)
+
+// TestACallIsRecordedOnce calls each node: what changes state is sent on by two of the three, and recorded by the one
+// that was called.
+func TestACallIsRecordedOnce(t *testing.T) {
+	c := nodetest.New(t, 3, "us-east-1")
+	c.Ready()
+	names := []string{"us-east-1/1", "us-east-1/2", "us-east-1/3"}
+	want := map[string]string{} // request id: node and operation
+	for _, name := range names {
+		client := c.Client(name)
+		key, err := client.CreateKey(t.Context(), &kms.CreateKeyInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[requestID(t, key.ResultMetadata)] = name + " CreateKey " + *key.KeyMetadata.Arn
+		encrypted, err := client.Encrypt(t.Context(), &kms.EncryptInput{KeyId: key.KeyMetadata.KeyId, Plaintext: []byte("secret")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[requestID(t, encrypted.ResultMetadata)] = name + " Encrypt " + *key.KeyMetadata.Arn
+		disabled, err := client.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: key.KeyMetadata.KeyId})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[requestID(t, disabled.ResultMetadata)] = name + " DisableKey " + *key.KeyMetadata.Arn
+		if _, err := client.Encrypt(t.Context(), &kms.EncryptInput{KeyId: aws.String("alias/nothing"), Plaintext: []byte("secret")}); err == nil {
+			t.Fatal("an alias that is not there works")
+		}
+	}
+	for _, name := range names {
+		c.Stop(name) // writes what waits
+	}
+	refused := 0
+	for _, name := range names {
+		r := audit.NewReader(c.Dir.Node(name).Audit())
+		err := r.Read(func(record *audit.Record) error {
+			e := &record.Event
+			if e.ErrorCode == "NotFoundException" {
+				refused++
+				return nil
+			}
+			arn := ""
+			if len(e.Resources) == 1 {
+				arn = e.Resources[0].ARN
+			}
+			if got := name + " " + e.Name + " " + arn; want[e.RequestID] != got || e.Meridian.Node != name {
+				t.Errorf("recorded %s by %s, want %s: %s", got, e.Meridian.Node, want[e.RequestID], record.Line)
+			}
+			delete(want, e.RequestID)
+			return nil
+		})
+		r.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(want) > 0 || refused != len(names) {
+		t.Errorf("not recorded: %v; %d refusals, want %d", want, refused, len(names))
+	}
+}
+
+func requestID(t *testing.T, m middleware.Metadata) string {
+	t.Helper()
+	id, ok := awsmiddleware.GetRequestIDMetadata(m)
+	if !ok {
+		t.Fatal("an answer without a request id")
+	}
+	return id
+}

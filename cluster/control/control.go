@@ -5,6 +5,8 @@
 //	GET  /v1/lag               []Lag
 //	GET  /v1/clock             Clock
 //	POST /v1/clock             ClockOffset, at the leader; the answer (Clock) comes when it is applied
+//	POST /v1/fence             Fence, at the leader: a Region is lost for ever (Fenced)
+//	POST /v1/promote           Promote, at the leader: without the old primary's consent (Promoted)
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
 //	POST /v1/identity          reads the identity file again; the answer (Identity) says which one is in force then
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1

@@ -89,6 +89,8 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.resume(),
 		a.replace(),
 		a.recoverRegion(),
+		a.fence(),
+		a.forcePromote(),
 		a.partition(),
 		a.delay(),
 		a.drop(),

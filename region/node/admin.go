@@ -33,6 +33,8 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("POST /v1/clock", n.advanceClock)
 	mux.HandleFunc("POST /v1/seed", n.seedKey)
 	mux.HandleFunc("POST /v1/call", n.callAsRoot)
+	mux.HandleFunc("POST /v1/fence", n.fenceLost)
+	mux.HandleFunc("POST /v1/promote", n.forcePromote)
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("POST /v1/identity", n.reloadIdentity)
 	mux.HandleFunc("GET /v1/events", n.getEvents)

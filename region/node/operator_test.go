@@ -19,7 +19,7 @@ type sides struct {
 	id string
 }
 
-const east, west = "us-east-1/1", "eu-west-1/1"
+const atEast, atWest = "us-east-1/1", "eu-west-1/1"
 
 func (s sides) admin(node string) *control.Client {
 	s.T.Helper()
@@ -86,12 +86,12 @@ func twoSides(t *testing.T) sides {
 	t.Helper()
 	s := sides{Cluster: nodetest.New(t, 1, "us-east-1", "eu-west-1")}
 	s.Ready()
-	created, err := s.Client(east).CreateKey(t.Context(), &kms.CreateKeyInput{MultiRegion: new(true)})
+	created, err := s.Client(atEast).CreateKey(t.Context(), &kms.CreateKeyInput{MultiRegion: new(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.id = *created.KeyMetadata.KeyId
-	s.replicate(east, "eu-west-1")
+	s.replicate(atEast, "eu-west-1")
 	return s
 }
 
@@ -112,44 +112,44 @@ func (s sides) replicate(node, region string) {
 func TestBothSidesOfASplitAreUnited(t *testing.T) {
 	s := twoSides(t)
 	ctx := t.Context()
-	first := s.encrypt(east, "before")
+	first := s.encrypt(atEast, "before")
 
-	s.Stop(west)
-	s.Eventually("the east leads", func() bool { return s.Nodes[east].Status().Leader != "" })
-	fenced, err := s.admin(east).FenceLost(ctx, "eu-west-1")
+	s.Stop(atWest)
+	s.Eventually("the east leads", func() bool { return s.Nodes[atEast].Status().Leader != "" })
+	fenced, err := s.admin(atEast).FenceLost(ctx, "eu-west-1")
 	if err != nil || len(fenced.Keys) != 1 || !strings.HasSuffix(fenced.Keys[0].Key, s.id) || fenced.Keys[0].Before == fenced.Keys[0].After {
 		t.Fatalf("fenced %+v, %v", fenced, err)
 	}
-	if again, err := s.admin(east).FenceLost(ctx, "eu-west-1"); err != nil || len(again.Keys) != 0 {
+	if again, err := s.admin(atEast).FenceLost(ctx, "eu-west-1"); err != nil || len(again.Keys) != 0 {
 		t.Fatalf("fenced again %+v, %v", again, err)
 	}
-	s.rotate(east) // it waits for nobody any more
-	fromEast := s.encrypt(east, "in the east")
-	s.Stop(east)
+	s.rotate(atEast) // it waits for nobody any more
+	fromEast := s.encrypt(atEast, "in the east")
+	s.Stop(atEast)
 
-	s.Start(west)
+	s.Start(atWest)
 	s.Ready()
-	s.Eventually("the west leads", func() bool { return s.Nodes[west].Status().Role == control.Leader })
-	lost, err := s.admin(west).FenceLost(ctx, "us-east-1")
+	s.Eventually("the west leads", func() bool { return s.Nodes[atWest].Status().Role == control.Leader })
+	lost, err := s.admin(atWest).FenceLost(ctx, "us-east-1")
 	if err != nil || len(lost.Keys) != 0 || len(lost.Headless) != 1 {
 		t.Fatalf("headless %+v, %v", lost, err)
 	}
-	promoted, err := s.admin(west).ForcePromote(ctx, "000000000000", s.id)
+	promoted, err := s.admin(atWest).ForcePromote(ctx, "000000000000", s.id)
 	if err != nil || promoted.Fault != nil || promoted.Before == promoted.After || len(promoted.Dropped) != 0 {
 		t.Fatalf("promoted %+v, %v", promoted, err)
 	}
-	s.rotate(west)
-	fromWest := s.encrypt(west, "in the west")
-	if s.decrypts(west, fromEast) {
+	s.rotate(atWest)
+	fromWest := s.encrypt(atWest, "in the west")
+	if s.decrypts(atWest, fromEast) {
 		t.Fatal("the west decrypts what it has no material for")
 	}
 
-	s.Start(east)
+	s.Start(atEast)
 	s.Ready()
-	s.Eventually("the east's member has ended", func() bool { state, _ := s.members(east); return state == "gone" })
-	s.Eventually("the west has the east's material", func() bool { return s.decrypts(west, fromEast) })
-	s.replicate(west, "us-east-1")
-	for _, node := range []string{east, west} {
+	s.Eventually("the east's member has ended", func() bool { state, _ := s.members(atEast); return state == "gone" })
+	s.Eventually("the west has the east's material", func() bool { return s.decrypts(atWest, fromEast) })
+	s.replicate(atWest, "us-east-1")
+	for _, node := range []string{atEast, atWest} {
 		for i, sealed := range [][]byte{first, fromEast, fromWest} {
 			if !s.decrypts(node, sealed) {
 				t.Errorf("%s does not decrypt ciphertext %d", node, i+1)
@@ -159,8 +159,8 @@ func TestBothSidesOfASplitAreUnited(t *testing.T) {
 			t.Errorf("%s: primary and replicas are %v", node, regions)
 		}
 	}
-	s.shows(west, "PrimaryForced", "MaterialSalvaged")
-	s.shows(east, "MemberFenced", "Orphaned")
+	s.shows(atWest, "PrimaryForced", "MaterialSalvaged")
+	s.shows(atEast, "MemberFenced", "Orphaned")
 }
 
 // shows wants events of these types in a node's log.
@@ -185,21 +185,21 @@ func TestOperatorsAreRefused(t *testing.T) {
 	s := twoSides(t)
 	ctx := t.Context()
 	for _, lost := range []string{"us-east-1", "nowhere", ""} {
-		if f, err := s.admin(east).FenceLost(ctx, lost); err != nil || f.Fault == nil {
+		if f, err := s.admin(atEast).FenceLost(ctx, lost); err != nil || f.Fault == nil {
 			t.Errorf("fence %q: %+v, %v", lost, f, err)
 		}
 	}
 	for _, c := range []struct{ node, account, key string }{
-		{east, "000000000000", s.id}, // it is the primary
-		{west, "000000000000", "mrk-00000000000000000000000000000009"},
-		{west, "111111111111", s.id},
-		{west, "", ""},
+		{atEast, "000000000000", s.id}, // it is the primary
+		{atWest, "000000000000", "mrk-00000000000000000000000000000009"},
+		{atWest, "111111111111", s.id},
+		{atWest, "", ""},
 	} {
 		if p, err := s.admin(c.node).ForcePromote(ctx, c.account, c.key); err != nil || p.Fault == nil {
 			t.Errorf("promote %+v: %+v, %v", c, p, err)
 		}
 	}
-	if state, regions := s.members(west); state != "Enabled" || !slices.Equal(regions, []string{"us-east-1", "eu-west-1"}) {
+	if state, regions := s.members(atWest); state != "Enabled" || !slices.Equal(regions, []string{"us-east-1", "eu-west-1"}) {
 		t.Errorf("the west shows %s %v", state, regions)
 	}
 }

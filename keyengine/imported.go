@@ -66,10 +66,7 @@ func (v *View) importable(f Facts, op string, id *string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if origin := t.local.Record.Origin; origin != originExternal {
-		return nil, fault(kmsapi.UnsupportedOperationException, "%s origin is %s which is not valid for this operation.", t.arn, origin)
-	}
-	return t, nil
+	return t, t.wrongKind(op)
 }
 
 // terms are until when a material is to be kept, and what it is called.

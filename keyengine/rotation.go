@@ -112,8 +112,8 @@ func (d *draft) rotatable(op string, id *string) (*target, error) {
 	if err := t.rotates(); err != nil {
 		return nil, err
 	}
-	if origin := t.local.Record.Origin; origin != originAWS && op != "RotateKeyOnDemand" {
-		return nil, fault(kmsapi.UnsupportedOperationException, "%s origin is %s which is not valid for this operation.", t.arn, origin)
+	if err := t.wrongKind(op); err != nil {
+		return nil, err
 	}
 	if t.local.Updating && !primaryHere(d.place, t.local) {
 		return nil, inState(t.arn, stateUpdating) // the role is on its way to another Region

@@ -78,7 +78,34 @@ func (t *target) check(op string) error {
 	if refusedOn(op)&setOf(now) == 0 {
 		return nil
 	}
+	if now != stateCreating && now != stateUpdating { // those pass, a key's kind does not
+		if err := t.wrongKind(op); err != nil {
+			return err
+		}
+	}
 	return inState(t.arn, now)
+}
+
+// wrongKind refuses what a key can never do, in whatever state: to take imported material, or to be
+// rotated by itself.
+func (t *target) wrongKind(op string) error {
+	origin := t.local.Record.Origin
+	switch op {
+	case "EnableKeyRotation", "DisableKeyRotation":
+		if err := t.rotates(); err != nil {
+			return err
+		}
+		if origin == originAWS {
+			return nil
+		}
+	case "GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial":
+		if origin == originExternal {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return fault(kmsapi.UnsupportedOperationException, "%s origin is %s which is not valid for this operation.", t.arn, origin)
 }
 
 func setOf(shown string) stateSet {

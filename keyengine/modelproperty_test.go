@@ -33,18 +33,17 @@ func TestAgainstTheModel(t *testing.T) {
 			replayBytes(rt, l.w.sites[name])
 		}
 	})
-	wanted := map[string][]string{ // what no life must be too dull for
-		"UpdatePrimaryRegion": {"", "DisabledException", "KMSInvalidStateException", "NotFoundException", "UnsupportedOperationException"},
-		"ReplicateKey":        {"", "AlreadyExistsException", "KMSInvalidStateException"},
-		"ImportKeyMaterial":   {"", "IncorrectKeyMaterialException", "KMSInvalidStateException", "UnsupportedOperationException", "ValidationException"},
-		"RotateKeyOnDemand":   {"", "ConflictException", "KMSInvalidStateException", "UnsupportedOperationException"},
-		"settled":             {"hand-off", "rotation", "replica", "gone"},
+	wanted := map[string][]string{ // what happens dozens of times unless the lives are too dull
+		"UpdatePrimaryRegion": {"NotFoundException", "ValidationException"},
+		"ReplicateKey":        {"AlreadyExistsException", "UnsupportedOperationException"},
+		"ImportKeyMaterial":   {"KMSInvalidStateException", "UnsupportedOperationException"},
+		"RotateKeyOnDemand":   {"ConflictException", "KMSInvalidStateException"},
+		"settled":             {"hand-off", "rotation", "replica"},
 		"due":                 {""},
 	}
 	for _, op := range modelOperations() {
 		wanted[op] = append(wanted[op], "")
 	}
-	t.Log(outcomes)
 	for op, codes := range wanted {
 		for _, code := range codes {
 			if outcomes[op][code] == 0 && !testing.Short() {

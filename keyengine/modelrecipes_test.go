@@ -19,8 +19,11 @@ func (l *life) recipe(t *rapid.T, count func(string, string)) {
 		case "due":
 			l.due(t, region, count)
 		default:
-			body := map[string]any{"KeyId": key}
+			body := map[string]any{}
 			maps.Copy(body, more)
+			if key != "" {
+				body["KeyId"] = key
+			}
 			l.call(t, &modelCall{op: op, region: region, body: body}, count)
 		}
 		l.compare(t)
@@ -35,7 +38,7 @@ func (l *life) recipe(t *rapid.T, count func(string, string)) {
 	if rapid.Bool().Draw(t, "a member") && len(p.members) > 1 {
 		to = rapid.SampledFrom(slices.DeleteFunc(slices.Clone(p.members), func(r string) bool { return r == at })).Draw(t, "member")
 	}
-	switch rapid.IntRange(0, 5).Draw(t, "recipe") {
+	switch rapid.IntRange(0, 6).Draw(t, "recipe") {
 	case 0: // the role moves
 		l.whole(do, id, at, to)
 		disabled := rapid.SampledFrom([]string{"not at all", "before", "meanwhile"}).Draw(t, "disabled")
@@ -99,6 +102,18 @@ func (l *life) recipe(t *rapid.T, count func(string, string)) {
 		for _, g := range slices.Sorted(maps.Keys(p.grants)) {
 			do(rapid.SampledFrom([]string{"RetireGrant", "RevokeGrant"}).Draw(t, "end"), at, id, map[string]any{"GrantId": g})
 		}
+	case 6: // what a key has of its own
+		l.wait(1000)
+		name := map[string]any{"AliasName": "alias/r"}
+		target := map[string]any{"AliasName": "alias/r", "TargetKeyId": id}
+		do("CreateAlias", at, "", target)
+		do("UpdateAlias", at, "", target)
+		do("TagResource", at, id, map[string]any{"Tags": []map[string]string{{"TagKey": "r", "TagValue": "1"}}})
+		do("UntagResource", at, id, map[string]any{"TagKeys": []string{"r"}})
+		do("UpdateKeyDescription", at, id, map[string]any{"Description": "r"})
+		do("PutKeyPolicy", at, id, map[string]any{"Policy": anyPlainPolicy("r")})
+		do("DisableKeyRotation", at, id, nil)
+		do("DeleteAlias", at, "", name)
 	case 5: // a material expires in one Region
 		soon := map[string]any{"ImportToken": []byte{24}, "EncryptedKeyMaterial": []byte{1}, "ValidTo": l.w.now/1000 + 3600}
 		l.whole(do, id, at, to)

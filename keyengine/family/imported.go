@@ -146,6 +146,8 @@ func (d *decision) deleteMaterial(id MaterialID) error {
 		r.Materials = slices.DeleteFunc(slices.Clone(r.Materials), func(m Material) bool { return m.ID == id })
 		r.Pending = MaterialID{}
 		d.emit(MaterialRemoved{Record: r})
+		d.dropStrays()
+		return nil
 	}
 	d.erase([]MaterialID{id})
 	return nil
@@ -187,16 +189,28 @@ func (d *decision) expire() {
 // followImports is what a newer record means for imported materials: those that it does not list any
 // more go, and it may list one that this member never got.
 func (d *decision) followImports(whole bool) {
+	if !mutant(KeepStrays) {
+		d.dropStrays()
+	}
+	d.await(whole)
+}
+
+// dropStrays erases all that is held or known of materials that the family does not list any more.
+func (d *decision) dropStrays() {
 	var strays []MaterialID
 	for _, id := range d.l.Held {
 		if !lists(d.l.Record.Materials, id) {
 			strays = append(strays, id)
 		}
 	}
-	if len(strays) > 0 && !mutant(KeepStrays) {
+	for i := range d.l.Imports {
+		if id := d.l.Imports[i].ID; !lists(d.l.Record.Materials, id) {
+			strays = union(strays, []MaterialID{id})
+		}
+	}
+	if len(strays) > 0 {
 		d.emit(MaterialErased{Materials: strays})
 	}
-	d.await(whole)
 }
 
 // rotateImported makes the pending material current, once every member has it.

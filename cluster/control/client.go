@@ -176,6 +176,22 @@ func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[Event, erro
 	}
 }
 
+// Key asks what the node's Region knows about a key, now or at a point of the past. A key that it does not know is an
+// answer, too.
+func (c *Client) Key(ctx context.Context, id string, at Point) (s KeyState, err error) {
+	v := url.Values{}
+	if at.Account != "" {
+		v.Set("account", at.Account)
+	}
+	if at.Seq > 0 {
+		v.Set("seq", strconv.FormatUint(at.Seq, 10))
+	}
+	if at.AtMillis > 0 {
+		v.Set("at", strconv.FormatInt(at.AtMillis, 10))
+	}
+	return s, c.call(ctx, http.MethodGet, "/v1/keys/"+url.PathEscape(id)+"?"+v.Encode(), nil, &s)
+}
+
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	resp, err := c.do(ctx, method, path, in)
 	if err != nil {

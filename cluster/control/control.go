@@ -10,6 +10,7 @@
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
 //	POST /v1/identity          reads the identity file again; the answer (Identity) says which one is in force then
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
+//	GET  /v1/keys/{id}         KeyState; query: account, seq, at (ms): as it was, from a replay of the event log
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
 //	GET  /v1/backup            the state as a snapshot, event log included
 //	GET  /v1/members           []Member, as the node knows them

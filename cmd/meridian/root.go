@@ -75,6 +75,8 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.status(),
 		a.lag(),
 		a.events(),
+		a.describe(),
+		a.diff(),
 		a.logs(),
 		a.verify(),
 		a.faults(),

@@ -22,10 +22,11 @@ func Describe(e eventlog.Event) (name, keyID string, content []byte, err error) 
 	if content, err = json.Marshal(plain(shown)); err != nil {
 		return Name(e), "", nil, fmt.Errorf("describe %s: %w", Name(e), err)
 	}
-	return Name(e), keyOf(event), content, nil
+	return Name(e), KeyOf(event), content, nil
 }
 
-func keyOf(e keyengine.Event) string {
+// KeyOf returns the id of the key that an event is about; empty if it is about none, or about several.
+func KeyOf(e keyengine.Event) string {
 	switch e := e.(type) {
 	case keyengine.FamilyEvent:
 		return e.Ref.KeyID

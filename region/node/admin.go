@@ -38,6 +38,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("POST /v1/identity", n.reloadIdentity)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
+	mux.HandleFunc("GET /v1/keys/{id}", n.getKey)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)
 	mux.HandleFunc("GET /v1/backup", n.getBackup)
 	mux.HandleFunc("GET /v1/members", n.getMembers)

@@ -62,14 +62,16 @@ func Floors() map[string]Floor {
 		"keyengine/keystoreproxy": {Number: 2, Adapter: true},
 
 		// Whole nodes and whole worlds.
-		"region/node/...": {Number: 3},
-		"cluster/check":   {Number: 3},
-		"cluster/control": {Number: 3},
-		"cluster/fault":   {Number: 3},
-		"cluster/history": {Number: 3},
-		"cluster/sim":     {Number: 3},
-		"cluster/seed":    {Number: 3},
-		"cluster/virtual": {Number: 3},
+		"region/node/...":  {Number: 3},
+		"cluster/check":    {Number: 3},
+		"cluster/control":  {Number: 3},
+		"cluster/fault":    {Number: 3},
+		"cluster/history":  {Number: 3},
+		"cluster/keyview":  {Number: 3},
+		"cluster/sim":      {Number: 3},
+		"cluster/seed":     {Number: 3},
+		"cluster/timeline": {Number: 3},
+		"cluster/virtual":  {Number: 3},
 
 		// Clusters of processes.
 		"cluster":             {Number: 4},

@@ -66,6 +66,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.restart(),
 		a.backup(),
 		a.restore(),
+		a.identityCommand(),
 		a.envCommand(),
 		a.awsConfig(),
 		a.doctor(),
@@ -78,6 +79,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.describe(),
 		a.diff(),
 		a.logs(),
+		a.audit(),
 		a.verify(),
 		a.faults(),
 		a.sim(),
@@ -106,10 +108,6 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.front(),
 		a.supervise(),
 	)
-	add("run", a.up(), a.down(), a.start(), a.stop(), a.restart(), a.backup(), a.restore(), a.identityCommand(), a.envCommand(), a.awsConfig(), a.doctor())
-	add("look", a.status(), a.lag(), a.events(), a.logs(), a.verify(), a.faults(), a.sim(), a.scenario())
-	add("break", a.kill(), a.pause(), a.resume(), a.replace(), a.recoverRegion(), a.partition(), a.delay(), a.drop(), a.duplicate(), a.heal(), a.clock())
-	add("part", a.node(), a.front(), a.supervise())
 	root.AddCommand(a.versionCommand())
 	return root
 }

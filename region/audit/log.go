@@ -60,7 +60,7 @@ func (c *Config) fill() {
 // A Log is the record that one node keeps. Open makes one.
 type Log struct {
 	config Config
-	queue  chan Call
+	queue  chan noted
 	held   atomic.Int64 // bytes of the requests in the queue
 	lost   atomic.Int64 // records that were dropped and not reported yet
 
@@ -76,31 +76,36 @@ func Open(c Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{config: c, queue: make(chan Call, c.Queue), done: make(chan struct{})}
+	l := &Log{config: c, queue: make(chan noted, c.Queue), done: make(chan struct{})}
 	go l.write(files)
 	return l, nil
 }
 
-// Note has a call recorded. It never waits: a call for which there is no room is counted as lost.
-func (l *Log) Note(c Call) {
-	l.closing.RLock()
-	defer l.closing.RUnlock()
-	size := c.size()
-	if l.closed || l.held.Add(size) > l.config.MaxQueued {
-		l.held.Add(-size)
-		l.lost.Add(1)
-		return
-	}
-	select {
-	case l.queue <- c:
-	default:
-		l.held.Add(-size)
-		l.lost.Add(1)
-	}
+// noted is what waits to be recorded: a call or an event.
+type noted struct {
+	call  Call
+	event *Event // nil: it is a call
+	size  int64  // bytes that it holds on to, about
 }
 
-// size is what a call in the queue holds on to, about.
-func (c *Call) size() int64 { return int64(2*len(c.Call.Raw.Body) + 1024) }
+// Note has a call recorded. It never waits: a call for which there is no room is counted as lost.
+func (l *Log) Note(c Call) { l.note(noted{call: c, size: int64(2*len(c.Call.Raw.Body) + 1024)}) }
+
+func (l *Log) note(n noted) {
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if !l.closed && l.held.Add(n.size) <= l.config.MaxQueued {
+		select {
+		case l.queue <- n:
+			return
+		default:
+		}
+	}
+	if !l.closed {
+		l.held.Add(-n.size)
+	}
+	l.lost.Add(1)
+}
 
 // Lost is how many records were dropped and are not reported yet.
 func (l *Log) Lost() int64 { return l.lost.Load() }
@@ -126,8 +131,8 @@ func (l *Log) write(files *files) {
 	r := &recorder{config: &l.config, members: newPlanner()}
 	var batch []byte
 	most := int(min(maxBatch, l.config.MaxFile/4))
-	for c := range l.queue {
-		batch = l.record(batch[:0], r, &c)
+	for first := range l.queue {
+		batch = l.record(batch[:0], r, &first)
 		n := int64(1)
 		for len(batch) < most && len(l.queue) > 0 {
 			next, ok := <-l.queue
@@ -150,9 +155,12 @@ func (l *Log) write(files *files) {
 	}
 }
 
-func (l *Log) record(b []byte, r *recorder, c *Call) []byte {
-	l.held.Add(-c.size())
-	return r.appendCall(b, c)
+func (l *Log) record(b []byte, r *recorder, n *noted) []byte {
+	l.held.Add(-n.size)
+	if n.event != nil {
+		return r.appendEvent(b, n.event)
+	}
+	return r.appendCall(b, &n.call)
 }
 
 // appendLoss records that records are missing.

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+
 	"github.com/google/uuid"
 
 	"meridian/keyengine"
@@ -16,10 +18,18 @@ func (n *Node) openAudit() (err error) {
 		Dir: c.Dir.Audit(), Region: c.Region.Name, Node: c.Node.Name, NewID: uuid.NewString,
 		Resolve: n.keyNamed, Now: n.region.Now, Logger: c.Logger,
 	})
-	if err == nil {
-		n.later(n.audit.Close)
+	if err != nil {
+		return err
 	}
-	return err
+	n.later(n.audit.Close)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		n.auditEvents(ctx)
+	}()
+	n.later(func() { cancel(); <-ended })
+	return nil
 }
 
 // keyNamed finds the key that a caller of an account means.

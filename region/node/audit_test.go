@@ -81,3 +81,48 @@ func requestID(t *testing.T, m middleware.Metadata) string {
 	}
 	return id
 }
+
+// TestBothRegionsRecordWhatConcernsBoth replicates a key and moves its primary: the Region that was not called records
+// its side, once for each of its nodes and under one id.
+func TestBothRegionsRecordWhatConcernsBoth(t *testing.T) {
+	c := nodetest.New(t, 1, "us-east-1", "eu-west-1")
+	c.Ready()
+	east := c.Client("us-east-1/1")
+	key, err := east.CreateKey(t.Context(), &kms.CreateKeyInput{MultiRegion: aws.Bool(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := east.ReplicateKey(t.Context(), &kms.ReplicateKeyInput{KeyId: key.KeyMetadata.KeyId, ReplicaRegion: aws.String("eu-west-1")}); err != nil {
+		t.Fatal(err)
+	}
+	c.Eventually("the replica is there", func() bool {
+		out, err := c.Client("eu-west-1/1").DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: key.KeyMetadata.KeyId})
+		return err == nil && out.KeyMetadata.KeyState == "Enabled"
+	})
+	if _, err := east.UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: key.KeyMetadata.KeyId, PrimaryRegion: aws.String("eu-west-1")}); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{} // Region, operation and who made it
+	readers := map[string]*audit.Reader{}
+	for _, r := range []string{"us-east-1", "eu-west-1"} {
+		readers[r] = audit.NewReader(c.Dir.Node(r + "/1").Audit())
+		defer readers[r].Close()
+	}
+	c.Eventually("both Regions have recorded both calls", func() bool {
+		for region, r := range readers {
+			if err := r.Read(func(record *audit.Record) error {
+				e := &record.Event
+				seen[region+" "+e.Name+" "+e.Identity.InvokedBy]++
+				if e.Name != "SynchronizeMultiRegionKey" && !e.ReadOnly && (len(e.Resources) == 0 || e.Region != region) {
+					t.Errorf("of no key or another Region: %s", record.Line)
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return seen["us-east-1 ReplicateKey "] == 1 && seen["eu-west-1 CreateKey AWS Internal"] == 1 &&
+			seen["us-east-1 UpdatePrimaryRegion "] == 1 && seen["eu-west-1 UpdatePrimaryRegion AWS Internal"] == 1 &&
+			seen["eu-west-1 SynchronizeMultiRegionKey AWS Internal"] > 0
+	})
+}

@@ -156,7 +156,7 @@ func readStatement(kind string, words []string) map[string]any {
 			principals, element = rest, "NotPrincipal"
 		}
 		typed := map[string][]string{}
-		for _, w := range strings.Split(principals, ",") {
+		for w := range strings.SplitSeq(principals, ",") {
 			kind, name := named(w)
 			typed[kind] = append(typed[kind], name)
 		}
@@ -249,7 +249,7 @@ func readGrant(words []string) *keyengine.Grant {
 	g := &keyengine.Grant{Grantee: who, Operations: strings.Split(words[1], ",")}
 	for i := 2; i+1 < len(words); i += 2 {
 		var pairs []keyengine.Pair
-		for _, p := range strings.Split(words[i+1], "|") {
+		for p := range strings.SplitSeq(words[i+1], "|") {
 			name, value, _ := strings.Cut(p, "=")
 			pairs = append(pairs, keyengine.Pair{Name: name, Value: value})
 		}
@@ -329,11 +329,11 @@ func (d *tables) call(at, who, op string, settings []string) (*policy.Request, *
 			p.Boundary = &d.attached(at, value)[0]
 		case "scp":
 			p.Service = nil
-			for _, level := range strings.Split(value, "/") {
+			for level := range strings.SplitSeq(value, "/") {
 				p.Service = append(p.Service, d.attached(at, level))
 			}
 		case "grant":
-			for _, id := range strings.Split(value, "|") {
+			for id := range strings.SplitSeq(value, "|") {
 				g := d.grants[id]
 				if g == nil {
 					d.t.Fatalf("%s: no grant %s", at, id)
@@ -396,7 +396,7 @@ func (d *tables) document(at, name string) *policy.Document {
 
 func (d *tables) attached(at, names string) []policy.Attached {
 	var list []policy.Attached
-	for _, name := range strings.Split(names, "|") {
+	for name := range strings.SplitSeq(names, "|") {
 		if doc := d.document(at, name); doc != nil {
 			list = append(list, policy.Attached{Name: name, Document: doc})
 		}

@@ -59,6 +59,7 @@ func keysOfSpec(t *testing.T, client *kms.Client, s keyspec.Spec, arn string, mu
 				KeySpec: types.KeySpec(s.Name), KeyUsage: types.KeyUsageType(u.Name), MultiRegion: new(multi && i == 0), Description: new(t.Name()),
 			}
 			if old := types.CustomerMasterKeySpec(s.Name); slices.Contains(old.Values(), old) { // the name of former days
+				//lint:ignore SA1019 callers still use the name of former days
 				in.KeySpec, in.CustomerMasterKeySpec = "", old
 			}
 			m := create(t, client, in)
@@ -76,7 +77,8 @@ func keysOfSpec(t *testing.T, client *kms.Client, s keyspec.Spec, arn string, mu
 func checkMetadata(t *testing.T, m *types.KeyMetadata, s keyspec.Spec, u keyspec.Usage) {
 	t.Helper()
 	equal(t, "KeySpec", m.KeySpec, types.KeySpec(s.Name))
-	equal(t, "CustomerMasterKeySpec", m.CustomerMasterKeySpec, types.CustomerMasterKeySpec(s.Name)) //nolint:staticcheck // it is answered all the same
+	//lint:ignore SA1019 it is answered all the same
+	equal(t, "CustomerMasterKeySpec", m.CustomerMasterKeySpec, types.CustomerMasterKeySpec(s.Name))
 	equal(t, "KeyUsage", m.KeyUsage, types.KeyUsageType(u.Name))
 	equal(t, "KeyState", m.KeyState, types.KeyStateEnabled)
 	equal(t, "Enabled", m.Enabled, true)
@@ -121,7 +123,8 @@ func use(t *testing.T, client *kms.Client, m *types.KeyMetadata, s keyspec.Spec,
 		equal(t, "GetPublicKey's algorithms", fmt.Sprint(names), fmt.Sprint(u.Names()))
 		equal(t, "GetPublicKey's KeyId", *half.KeyId, *m.Arn)
 		equal(t, "GetPublicKey's KeySpec", half.KeySpec, m.KeySpec)
-		equal(t, "GetPublicKey's CustomerMasterKeySpec", string(half.CustomerMasterKeySpec), s.Name) //nolint:staticcheck // the same
+		//lint:ignore SA1019 it is answered all the same
+		equal(t, "GetPublicKey's CustomerMasterKeySpec", string(half.CustomerMasterKeySpec), s.Name)
 		equal(t, "GetPublicKey's KeyUsage", half.KeyUsage, m.KeyUsage)
 		equal(t, "a public key is there", len(half.PublicKey) > 0, true)
 	}

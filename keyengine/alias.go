@@ -34,6 +34,9 @@ func (c CreateAlias) decide(d *draft) (any, error) {
 	if err := checkAliasName(name); err != nil {
 		return nil, err
 	}
+	if err := d.AuthorizeAlone(d.facts, "CreateAlias", d.place.aliasARN(account, name)); err != nil {
+		return nil, err
+	}
 	t, err := d.manage(d.facts, "CreateAlias", c.Request.TargetKeyId)
 	if err != nil {
 		return nil, err
@@ -73,22 +76,15 @@ func (UpdateAlias) Operation() string { return "UpdateAlias" }
 
 func (c UpdateAlias) decide(d *draft) (any, error) {
 	name, account := val(c.Request.AliasName), d.facts.Caller.Account
-	if err := d.checkAliasOwner("UpdateAlias", account, name); err != nil {
+	a, old, err := d.ownAlias("UpdateAlias", account, name)
+	if err != nil {
 		return nil, err
-	}
-	a, ok := d.alias(account, name)
-	if !ok {
-		return nil, d.noAlias(account, name)
 	}
 	t, err := d.manage(d.facts, "UpdateAlias", c.Request.TargetKeyId)
 	if err != nil {
 		return nil, err
 	}
 	if a.KeyID != t.ref.KeyID {
-		old, err := d.find(Ref{account, a.KeyID})
-		if err != nil {
-			return nil, err
-		}
 		if !sameKind(&old.local.Record, &t.local.Record) {
 			return nil, fault(kmsapi.ValidationException, "Alias %s cannot be moved to a key of another type or usage.", d.place.aliasARN(account, name))
 		}
@@ -114,25 +110,47 @@ func (DeleteAlias) Operation() string { return "DeleteAlias" }
 
 func (c DeleteAlias) decide(d *draft) (any, error) {
 	name, account := val(c.Request.AliasName), d.facts.Caller.Account
-	if err := d.checkAliasOwner("DeleteAlias", account, name); err != nil {
+	if _, _, err := d.ownAlias("DeleteAlias", account, name); err != nil {
 		return nil, err
-	}
-	if _, ok := d.alias(account, name); !ok {
-		return nil, d.noAlias(account, name)
 	}
 	d.emit(AliasDeleted{Account: account, Name: name})
 	return nil, nil
 }
 
+// ownAlias finds an alias that the caller may change, and its key.
+func (d *draft) ownAlias(op, account, name string) (*Alias, *target, error) {
+	if err := d.AuthorizeAlone(d.facts, op, d.place.aliasARN(account, name)); err != nil {
+		return nil, nil, err
+	}
+	if err := d.checkAliasOwner(op, account, name); err != nil {
+		return nil, nil, err
+	}
+	a, ok := d.alias(account, name)
+	if !ok {
+		return nil, nil, d.noAlias(account, name)
+	}
+	t, err := d.find(Ref{account, a.KeyID})
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, t, t.authorize(d.facts, op)
+}
+
 // ListAliases answers the operation: all aliases of the account in this Region, or those of one key.
 func (v *View) ListAliases(f Facts, in *kmsapi.ListAliasesRequest) (*kmsapi.ListAliasesResponse, error) {
+	if err := v.AuthorizeAlone(f, "ListAliases", "*"); err != nil {
+		return nil, err
+	}
 	account := f.Caller.Account
 	all := v.withPredefined(account)
 	before := prefixAlias + account + "/" // what stands before the name in a row
 	if in.KeyId != nil {
-		t, err := v.manage(f, "ListAliases", in.KeyId)
+		t, err := v.locate(f, "ListAliases", *in.KeyId, byKey)
 		if err != nil {
 			return nil, err
+		}
+		if t.ref.Account != account {
+			return nil, v.deniedAbroad(f, "ListAliases", t.arn, t.ref.Account)
 		}
 		before = string(aliasOfKeyRow(t.ref, ""))
 	}

@@ -23,7 +23,7 @@ type Usable struct {
 func (u *Usable) Holds(id family.MaterialID) bool { return slices.Contains(u.Held, id) }
 
 // Use finds the key that an operation of the data plane names by any identifier, in a state and of a
-// usage that allow it.
+// usage that allow it. Of ReEncrypt op is the permission, ReEncryptFrom or ReEncryptTo.
 func (v *View) Use(f Facts, op, keyID string) (*Usable, error) {
 	t, err := v.resolve(f, op, keyID, byKeyOrAlias)
 	if err != nil {
@@ -35,8 +35,8 @@ func (v *View) Use(f Facts, op, keyID string) (*Usable, error) {
 // UseNamed finds the key that a ciphertext names. The caller said nothing, so a key that is not
 // there and one that belongs to another account are told alike.
 func (v *View) UseNamed(f Facts, op string, ref Ref) (*Usable, error) {
-	if ref.Account == f.Caller.Account {
-		if t, err := v.find(ref); err == nil {
+	if ref.Account == f.Caller.Account || f.Asker != nil {
+		if t, err := v.find(ref); err == nil && t.authorize(f, op) == nil {
 			if u, err := t.use(f, op); err != nil || u.Symmetric() {
 				return u, err
 			}
@@ -54,6 +54,11 @@ func (v *View) UseForCiphertext(f Facts, op string, keyID *string, ref Ref) (*Us
 	if keyID == nil {
 		return v.UseNamed(f, op, ref)
 	}
+	if *keyID == ref.KeyID && ref.Account != f.Caller.Account { // a bare id will do, whoever's key it is
+		if _, err := v.find(Ref{Account: f.Caller.Account, KeyID: ref.KeyID}); err != nil {
+			return v.UseNamed(f, op, ref)
+		}
+	}
 	u, err := v.Use(f, op, *keyID)
 	if err != nil {
 		return nil, err
@@ -64,7 +69,8 @@ func (v *View) UseForCiphertext(f Facts, op string, keyID *string, ref Ref) (*Us
 	return u, nil
 }
 
-func (t *target) use(f Facts, op string) (*Usable, error) {
+func (t *target) use(f Facts, permission string) (*Usable, error) {
+	op := operationOf(permission)
 	if err := t.check(op); err != nil {
 		return nil, err
 	}

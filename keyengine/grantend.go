@@ -50,15 +50,32 @@ func (c RetireGrant) decide(d *draft) (any, error) {
 
 // grantToEnd finds the grant that a command ends, and its key.
 func (d *draft) grantToEnd(op string, keyID, grantID *string, dry *bool) (*target, error) {
-	t, err := d.manage(d.facts, op, keyID)
+	t, err := d.locate(d.facts, op, val(keyID), byKey)
 	if err != nil {
 		return nil, err
+	}
+	if op != "RetireGrant" {
+		if err := t.authorize(d.facts, op); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkGrantID(*grantID); err != nil {
 		return nil, err
 	}
-	if _, ok := d.Grant(GrantRef{t.ref, *grantID}); !ok {
+	g, ok := d.Grant(GrantRef{t.ref, *grantID})
+	switch {
+	case !ok && op == "RetireGrant" && t.ref.Account != d.facts.Caller.Account:
+		return nil, d.deniedAbroad(d.facts, op, t.arn, t.ref.Account)
+	case !ok:
 		return nil, fault(kmsapi.NotFoundException, "Grant ID %s not found", *grantID)
+	}
+	if op == "RetireGrant" {
+		if err := t.authorizeRetire(d.facts, *grantID, g); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.check(op); err != nil {
+		return nil, err
 	}
 	return t, dryRun(dry)
 }

@@ -76,6 +76,9 @@ func (v *View) ListRetirableGrants(f Facts, in *kmsapi.ListRetirableGrantsReques
 	if err := v.checkPrincipal(name); err != nil {
 		return nil, err
 	}
+	if err := v.AuthorizeAlone(f, "ListRetirableGrants", name); err != nil {
+		return nil, err
+	}
 	if p, _ := arn.ParsePrincipal(name); p.Account != f.Caller.Account {
 		return nil, fault(kmsapi.AccessDeniedException,
 			"User: %s is not authorized to perform: kms:ListRetirableGrants on resource: %s", f.Caller.ARN, name)

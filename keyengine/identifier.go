@@ -16,7 +16,7 @@ const (
 	byKeyOrAlias               // and alias name, alias ARN
 )
 
-// target is the key that a call names, found in this Region and owned by the caller.
+// target is the key that a call names, found in this Region.
 type target struct {
 	ref   Ref
 	arn   string
@@ -25,9 +25,18 @@ type target struct {
 	other string // the Region that the command names beside the key
 }
 
-// resolve finds the key that a caller's identifier names: syntax first, then Region and account, then
-// existence. Nothing is said about keys of other accounts, not even whether they exist.
+// resolve finds the key that a caller's identifier names, and decides whether the caller may do op to it.
 func (v *View) resolve(f Facts, op, id string, n naming) (*target, error) {
+	t, err := v.locate(f, op, id, n)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.authorize(f, op)
+}
+
+// locate finds the key that a caller's identifier names: syntax first, then Region and account, then
+// existence. Of keys of other accounts nothing is said, not even whether they exist.
+func (v *View) locate(f Facts, op, id string, n naming) (*target, error) {
 	name, err := arn.Parse(id)
 	switch {
 	case err != nil && strings.HasPrefix(id, "arn:"):
@@ -40,20 +49,30 @@ func (v *View) resolve(f Facts, op, id string, n naming) (*target, error) {
 		return nil, fault(kmsapi.NotFoundException, "Invalid keyId %s", id)
 	case name.Form.IsARN() && name.Region != v.place.Region:
 		return nil, fault(kmsapi.NotFoundException, "Invalid arn %s", name.Region)
-	case name.Form.IsARN() && name.Account != f.Caller.Account:
-		return nil, fault(kmsapi.AccessDeniedException,
-			"User: %s is not authorized to perform: kms:%s on resource: %s because no resource-based policy allows the kms:%s action",
-			f.Caller.ARN, op, id, op)
 	}
 	ref := Ref{Account: f.Caller.Account, KeyID: name.ID}
+	if name.Form.IsARN() {
+		ref.Account = name.Account
+	}
+	abroad := ref.Account != f.Caller.Account
+	if abroad && f.Asker == nil {
+		return nil, v.deniedAbroad(f, op, id, ref.Account)
+	}
 	if name.Form.IsAlias() {
-		a, ok := v.alias(f.Caller.Account, name.ID)
-		if !ok {
-			return nil, v.noAlias(f.Caller.Account, name.ID)
+		a, ok := v.alias(ref.Account, name.ID)
+		switch {
+		case !ok && abroad:
+			return nil, v.deniedAbroad(f, op, id, ref.Account)
+		case !ok:
+			return nil, v.noAlias(ref.Account, name.ID)
 		}
 		ref.KeyID = a.KeyID
 	}
-	return v.find(ref)
+	t, err := v.find(ref)
+	if err != nil && abroad {
+		return nil, v.deniedAbroad(f, op, id, ref.Account)
+	}
+	return t, err
 }
 
 // find finds a key by its reference.

@@ -34,6 +34,9 @@ func (CreateKey) Operation() string { return "CreateKey" }
 func (c CreateKey) decide(d *draft) (any, error) {
 	in := c.Request
 	multi := val(in.MultiRegion)
+	if err := d.authorizeNew(d.facts, "CreateKey", in.Tags); err != nil {
+		return nil, err
+	}
 	spec, usage, err := newSpec(d.place, in)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,8 @@ import (
 )
 
 // Resolve finds the key that a caller's identifier names for an operation that takes ids and ARNs,
-// and its spec, so that facts about it can be gathered. The state of the key is not looked at.
+// and its spec, so that facts about it can be gathered, for who may do the operation. The state of the
+// key is not looked at.
 func (v *View) Resolve(f Facts, op, keyID string) (Ref, string, error) {
 	t, err := v.resolve(f, op, keyID, byKey)
 	if err != nil {

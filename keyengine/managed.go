@@ -58,12 +58,9 @@ func (s managedService) description() string {
 
 // policy lets the principals of the account use the key through the service, and read about it.
 func (s managedService) policy(p Place, account string) string {
-	grant, domain := "", "amazonaws.com"
+	grant := ""
 	if s.grants {
 		grant = `, "kms:CreateGrant"`
-	}
-	if p.Partition == "aws-cn" {
-		domain = "amazonaws.com.cn"
 	}
 	return fmt.Sprintf(`{
   "Version" : "2012-10-17",
@@ -74,7 +71,7 @@ func (s managedService) policy(p Place, account string) string {
     "Principal" : { "AWS" : "*" },
     "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"%s, "kms:DescribeKey" ],
     "Resource" : "*",
-    "Condition" : { "StringEquals" : { "kms:CallerAccount" : "%s", "kms:ViaService" : "%s.%s.%s" } }
+    "Condition" : { "StringEquals" : { "kms:CallerAccount" : "%s", "kms:ViaService" : "%s" } }
   }, {
     "Sid" : "Allow direct access to key metadata to the account",
     "Effect" : "Allow",
@@ -82,7 +79,16 @@ func (s managedService) policy(p Place, account string) string {
     "Action" : [ "kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant" ],
     "Resource" : "*"
   } ]
-}`, s.name, s.title, grant, account, s.endpoint, p.Region, domain, p.Partition)
+}`, s.name, s.title, grant, account, s.endpointIn(p), p.Partition)
+}
+
+// endpointIn is the service as kms:ViaService names it.
+func (s managedService) endpointIn(p Place) string {
+	domain := "amazonaws.com"
+	if p.Partition == "aws-cn" {
+		domain = "amazonaws.com.cn"
+	}
+	return s.endpoint + "." + p.Region + "." + domain
 }
 
 func managedBy(alias string) (managedService, bool) {

@@ -104,6 +104,9 @@ func timestamp(ms int64) *kmsapi.Timestamp { return new(kmsapi.Timestamp(ms)) }
 
 // ListKeys answers the operation: the account's keys in this Region, in all states.
 func (v *View) ListKeys(f Facts, in *kmsapi.ListKeysRequest) (*kmsapi.ListKeysResponse, error) {
+	if err := v.AuthorizeAlone(f, "ListKeys", "*"); err != nil {
+		return nil, err
+	}
 	scope := prefixKey + f.Caller.Account + "/"
 	page, err := v.page("ListKeys", scope, in.Limit, in.Marker, bounds{normal: 100, most: 1000})
 	if err != nil {

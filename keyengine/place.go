@@ -37,6 +37,7 @@ type Facts struct {
 	Caller         kmsapi.Principal
 	HandoffTimeout int64    // ms; an UpdatePrimaryRegion that did not get on in this time is given up
 	Regions        []string // of this cluster; a ReplicateKey elsewhere is refused. Empty: any Region
+	Asker          *Asker   // decides what the caller may do; nil: nobody asks, the Region does its own work
 }
 
 // NewMaterial is key material that was made or opened for a command, before it was decided. Its

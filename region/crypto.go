@@ -62,11 +62,11 @@ func (r *Region) Decrypt(_ context.Context, call *kmsapi.Call, in *kmsapi.Decryp
 
 // ReEncrypt implements kmsapi.Service.
 func (r *Region) ReEncrypt(_ context.Context, call *kmsapi.Call, in *kmsapi.ReEncryptRequest) (*kmsapi.ReEncryptResponse, error) {
-	o, err := r.open(call, "ReEncrypt", in.SourceKeyId, in.CiphertextBlob, in.SourceEncryptionAlgorithm, in.DryRun, in.DryRunModifiers)
+	o, err := r.open(call, "ReEncryptFrom", in.SourceKeyId, in.CiphertextBlob, in.SourceEncryptionAlgorithm, in.DryRun, in.DryRunModifiers)
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.seal(call, "ReEncrypt", *in.DestinationKeyId, in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext)
+	s, err := r.seal(call, "ReEncryptTo", *in.DestinationKeyId, in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,10 @@ func (r *Region) GenerateDataKeyWithoutPlaintext(_ context.Context, call *kmsapi
 }
 
 // GenerateRandom implements kmsapi.Service.
-func (r *Region) GenerateRandom(_ context.Context, _ *kmsapi.Call, in *kmsapi.GenerateRandomRequest) (*kmsapi.GenerateRandomResponse, error) {
+func (r *Region) GenerateRandom(_ context.Context, call *kmsapi.Call, in *kmsapi.GenerateRandomRequest) (*kmsapi.GenerateRandomResponse, error) {
+	if err := r.view().AuthorizeAlone(r.facts(call), "GenerateRandom", "*"); err != nil {
+		return nil, err
+	}
 	switch {
 	case in.CustomKeyStoreId != nil:
 		return nil, kmsapi.Errorf(kmsapi.CustomKeyStoreNotFoundException, "Custom key store %s does not exist.", *in.CustomKeyStoreId)

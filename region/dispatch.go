@@ -49,10 +49,11 @@ func (r *Region) dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsap
 	if err != nil {
 		return nil, err
 	}
-	granted, err := r.checkGrantTokens(in)
+	tokens, granted, err := r.openGrantTokens(in)
 	if err != nil {
 		return nil, err
 	}
+	call.Asker = r.asker(call, in, tokens)
 	if granted > 0 && op.ReadOnly() { // what changes state goes to the leader anyway
 		level = r.reach(ctx, granted, level)
 	}
@@ -234,7 +235,7 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 		return nil, nil, false
 	}
 	answer, err := r.Peers.Forward(ctx, l.Addr, forward.Call{
-		Host: call.Raw.Host, Query: call.Raw.Query, Header: call.Raw.Header, Body: call.Raw.Body, RequestID: call.RequestID,
+		Host: call.Raw.Host, Query: call.Raw.Query, Header: call.Raw.Header, Body: call.Raw.Body, RequestID: call.RequestID, Source: call.SourceIP,
 	})
 	if err != nil || answer.Header.Get(headerNotLeader) != "" {
 		return nil, nil, false

@@ -107,17 +107,18 @@ func grantTokens(in kmsapi.Input) []string {
 	return nil
 }
 
-// checkGrantTokens refuses a call with a token that is none, and returns the record that has to be
-// applied for the others to mean something; 0 if any state will do.
-func (r *Region) checkGrantTokens(in kmsapi.Input) (seq uint64, err error) {
+// openGrantTokens refuses a call with a token that is none. It returns the grants that the others name,
+// and the record that has to be applied for them to mean something; 0 if any state will do.
+func (r *Region) openGrantTokens(in kmsapi.Input) (grants []keyengine.GrantRef, seq uint64, err error) {
 	for _, text := range grantTokens(in) {
 		t, err := r.openGrantToken(text)
 		if err != nil {
-			return 0, err
+			return nil, 0, err
 		}
+		grants = append(grants, t.ref())
 		if t.Life == r.life() { // of another history: there is nothing to wait for
 			seq = max(seq, t.Seq)
 		}
 	}
-	return seq, nil
+	return grants, seq, nil
 }

@@ -52,6 +52,7 @@ func decideAt[Reply any](ctx context.Context, r *Region, p *proposer, call *kmsa
 		dedup: dedupKey(call, c.Operation()), command: c, secrets: secrets,
 		facts: keyengine.Facts{
 			RequestID: call.RequestID, Caller: call.Caller, HandoffTimeout: r.HandoffTimeout.Milliseconds(), Regions: r.Regions,
+			Asker: r.askerOf(call),
 		},
 	})
 	if o.err != nil {

@@ -9,7 +9,7 @@ import (
 
 // facts are what the engine must know of a call that changes nothing.
 func (r *Region) facts(call *kmsapi.Call) keyengine.Facts {
-	return keyengine.Facts{Now: r.Now(), RequestID: call.RequestID, Caller: call.Caller, Regions: r.Regions}
+	return keyengine.Facts{Now: r.Now(), RequestID: call.RequestID, Caller: call.Caller, Regions: r.Regions, Asker: r.askerOf(call)}
 }
 
 // ask answers a read from one consistent state.

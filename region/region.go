@@ -13,6 +13,7 @@ import (
 	"meridian/eventlog"
 	"meridian/keyengine"
 	"meridian/keyengine/attestation"
+	"meridian/keyengine/identity"
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
@@ -73,6 +74,8 @@ type Config struct {
 	HashEvery   uint64      // records between two that state the leader's digest; 0: 1024
 	// Attestation is what attested callers lead to; nil: there are none.
 	Attestation *attestation.Roots
+	// Directory returns the identity file in force; nil: there is none.
+	Directory func() *identity.Directory
 	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6).
 	HandoffTimeout time.Duration
 	// NewRelay makes what carries families to other Regions while this node leads; nil: nothing does.
@@ -110,6 +113,7 @@ type Region struct {
 	catchUps  coalescer
 	flaps     flaps
 	materials materialCache
+	readied   readiedCache
 	useNotes  useNotes
 	ready     atomic.Bool
 	caughtUp  atomic.Pointer[time.Time] // when the last catch-up that worked began

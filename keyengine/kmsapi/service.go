@@ -35,12 +35,14 @@ type Call struct {
 	Session string
 	// Region is the Region that the request was signed for.
 	Region string
-	// SourceIP is the address that the request came from; empty where another node sent it on.
+	// SourceIP is the address that the request came from, as the node saw it that it entered by; empty where it is not known.
 	SourceIP string
 	// Forwarded is set on a request that came over another node.
 	Forwarded bool
 	// Raw is the request as received, for sending it on: the signature covers just that.
 	Raw Raw
+	// Asker is what the service keeps of the call while it answers it.
+	Asker any
 	// Reply are headers that the service adds to the answer, by their names. Set creates it.
 	Reply map[string]string
 }

@@ -27,6 +27,8 @@ type Resource struct {
 	ARN     string            // of the key, alias or role; * for calls that are about none
 	Account string            // to which it belongs
 	Aliases []string          // kms:ResourceAliases, each with the prefix alias/
+	// FindAliases is asked for them in place of Aliases, when a policy speaks of them; nil: Aliases counts.
+	FindAliases func() []string
 	Tags    map[string]string // aws:ResourceTag
 }
 
@@ -154,6 +156,9 @@ func (e *evaluation) lookup(key string, one *[1]string) []string {
 	case "kms:resourcealiases":
 		if e.ofResource { // documented for IAM policies alone
 			return nil
+		}
+		if r.FindAliases != nil {
+			return r.FindAliases()
 		}
 		return r.Aliases
 	case "kms:encryptioncontextkeys":

@@ -21,6 +21,9 @@ const (
 // RequestIDHeader carries the request id that the entry node gave a call.
 const RequestIDHeader = "x-meridian-request-id"
 
+// SourceHeader carries the address of the caller, as the entry node saw it.
+const SourceHeader = "x-meridian-source"
+
 // Paths of the calls between nodes.
 const (
 	pathPosition = "/internal/position"
@@ -36,6 +39,7 @@ type Call struct {
 	Header    http.Header
 	Body      []byte
 	RequestID string
+	Source    string // address of the caller; empty: it is not known
 }
 
 // Answer is what the leader said to a forwarded call.
@@ -89,6 +93,7 @@ func (c *Client) Forward(ctx context.Context, addr string, call Call) (*Answer, 
 	req.URL.RawQuery = call.Query
 	req.Header = call.Header.Clone()
 	req.Header.Set(RequestIDHeader, call.RequestID)
+	req.Header.Set(SourceHeader, call.Source) // whatever the caller sent under that name
 	req.Host = call.Host
 	return c.do(req)
 }

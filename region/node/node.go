@@ -224,7 +224,7 @@ func (n *Node) openRegion() error {
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
 		LeastLife: c.Region.Life, Store: store{n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
 		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency, HashEvery: c.HashEvery,
-		Attestation: c.Attestation,
+		Attestation: c.Attestation, Directory: n.keys.Directory,
 		NewRelay: func(of replication.Region) region.Relay {
 			return replication.New(replication.Config{
 				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Logger: c.Logger,

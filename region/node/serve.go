@@ -103,9 +103,11 @@ func forwarded(api *awsjson.Handler) http.Handler {
 			return
 		}
 		r.Header.Del(forward.RequestIDHeader)
+		source := r.Header.Get(forward.SourceHeader)
+		r.Header.Del(forward.SourceHeader)
 		answer := api.Handle(r.Context(), awsjson.Request{
 			ID: id.String(), Forwarded: true,
-			Raw: kmsapi.Raw{Host: r.Host, Query: r.URL.RawQuery, Header: r.Header, Body: body},
+			Raw: kmsapi.Raw{Host: r.Host, Query: r.URL.RawQuery, Header: r.Header, Body: body}, SourceIP: source,
 		})
 		maps.Copy(w.Header(), answer.Header)
 		w.WriteHeader(answer.Status)

@@ -1,0 +1,105 @@
+package keyengine
+
+import (
+	"bytes"
+	"slices"
+
+	"meridian/keyengine/family"
+	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/policy"
+)
+
+// Asker is who asks for an operation, with all that decides whether it may. It is made once for a call
+// and only read: the leader's proposer may look at it when nobody waits any more.
+type Asker struct {
+	Who *policy.Principal
+	// Policies are the caller's own: identity, boundary, session and service control policies.
+	Policies *policy.Policies
+	// Input is the request: condition keys speak of its members.
+	Input kmsapi.Input
+	// Context answers for condition keys about the way the request came, such as aws:SourceIp; nil: none.
+	Context policy.Context
+	// Tokens are the grants that the request's tokens name: they count from the moment they are there.
+	Tokens []GrantRef
+	// GrantDelay is how long, in ms of Region time, a grant takes to count for those without its token.
+	GrantDelay int64
+	// Ready makes a key's row ready for decisions, and may keep it; nil: ReadyKey.
+	Ready func(Ref, []byte) *Readied
+	// Knows reports whether a principal that a key policy names can be there; nil: all can.
+	Knows func(principal string) bool
+	// Soft lets through what policies deny.
+	Soft bool
+	// Explain has Decided hear of near misses, too.
+	Explain bool
+	// Decided hears of each decision; nil: nobody does. It must not block.
+	Decided func(Judgement)
+}
+
+// Judgement is one decision about a call.
+type Judgement struct {
+	Action    string // kms:Decrypt
+	Resource  string // ARN; * where there is none
+	Principal string
+	policy.Decision
+	Message string // what a caller that is denied is told
+	Soft    bool   // it was denied and goes on all the same
+}
+
+// Readied is a key's row made ready for decisions.
+type Readied struct {
+	row      []byte
+	tags     map[string]string
+	document *policy.Document // nil: the policy cannot be read
+}
+
+// ReadyKey reads a key's row and parses its policy.
+func ReadyKey(row []byte) *Readied {
+	k := decode[Key](nil, row)
+	r := &Readied{row: bytes.Clone(row), tags: tagMap(k.Tags)}
+	if doc, err := policy.Parse(k.Policy); err == nil {
+		r.document = doc
+	}
+	return r
+}
+
+// Of reports whether r was made of these bytes.
+func (r *Readied) Of(row []byte) bool { return bytes.Equal(r.row, row) }
+
+// Size is about how much memory r takes.
+func (r *Readied) Size() int { return 4*len(r.row) + 512 }
+
+func tagMap(tags []family.Tag) map[string]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	m := map[string]string{}
+	for _, t := range tags {
+		m[t.Key] = t.Value
+	}
+	return m
+}
+
+// ready returns the key's row ready for decisions.
+func (t *target) ready(a *Asker) *Readied {
+	row, ok := t.view.rows.Get(keyRow(t.ref))
+	if !ok {
+		panic("keyengine: live family " + t.ref.String() + " without a key row")
+	}
+	if a.Ready == nil {
+		return ReadyKey(row)
+	}
+	return a.Ready(t.ref, row)
+}
+
+// aliases are the names of a key, as kms:ResourceAliases tells them.
+func (t *target) aliases() []string {
+	prefix := aliasOfKeyRow(t.ref, "")
+	var names []string
+	for _, row := range keysWith(t.view.rows, prefix, MaxAliasesPerKey) {
+		names = append(names, string(row[len(prefix):]))
+	}
+	return names
+}
+
+// holdsToken reports whether the request brought a token of the grant.
+func (a *Asker) holdsToken(r GrantRef) bool { return slices.Contains(a.Tokens, r) }

@@ -1,0 +1,113 @@
+package region
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"meridian/keyengine"
+	"meridian/keyengine/attestation"
+	"meridian/keyengine/identity"
+	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/policy"
+)
+
+// asker is who makes a call, for the decisions about it.
+func (r *Region) asker(call *kmsapi.Call, in kmsapi.Input, tokens []keyengine.GrantRef) *keyengine.Asker {
+	caller := identity.Of(call)
+	if caller == nil { // who came by another way than a verified signature acts for an account
+		caller = r.directory().RootCaller(r.Place.Partition, call.Caller.Account)
+	}
+	return &keyengine.Asker{
+		Who: &caller.Who, Policies: &caller.Policies, Input: in, Tokens: tokens,
+		Context: &arrival{r: r, call: call, caller: caller, in: in},
+		Ready:   r.readied.ready,
+	}
+}
+
+// askerOf is the asker of a call that is being answered.
+func (r *Region) askerOf(call *kmsapi.Call) *keyengine.Asker {
+	if a, ok := call.Asker.(*keyengine.Asker); ok {
+		return a
+	}
+	return r.asker(call, nil, nil)
+}
+
+// directory is the identity file in force; nil: there is none.
+func (r *Region) directory() *identity.Directory {
+	if r.Directory == nil {
+		return nil
+	}
+	return r.Directory()
+}
+
+// arrival answers for the condition keys about how a call came.
+type arrival struct {
+	r      *Region
+	call   *kmsapi.Call
+	caller *identity.Caller
+	in     kmsapi.Input
+}
+
+var _ policy.Context = (*arrival)(nil)
+
+// Lookup implements policy.Context.
+func (a *arrival) Lookup(key string) []string {
+	switch key {
+	case "aws:sourceip":
+		return some(a.call.SourceIP)
+	case "aws:useragent":
+		return a.call.Raw.Header["User-Agent"]
+	case "aws:securetransport", "aws:viaawsservice":
+		return some("false")
+	case "aws:sourceidentity":
+		return some(a.caller.SourceIdentity)
+	case "sts:rolesessionname":
+		return some(a.caller.SessionName)
+	}
+	if register, ok := strings.CutPrefix(key, "kms:recipientattestation:"); ok {
+		return some(a.attested(register))
+	}
+	return nil
+}
+
+func some(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// attested is a value of the request's attestation document, if that can be trusted.
+func (a *arrival) attested(register string) string {
+	in := recipientOf(a.in)
+	if in == nil || a.r.Attestation.Len() == 0 {
+		return ""
+	}
+	d, err := attestation.Parse(in.AttestationDocument)
+	if err != nil || d.Verify(a.r.Attestation, a.r.Wall()) != nil {
+		return ""
+	}
+	for i, value := range d.PCRs {
+		if register == pcrName(i) || register == "imagesha384" && i == 0 {
+			return hex.EncodeToString(value)
+		}
+	}
+	return ""
+}
+
+// recipientOf is the Recipient of a request; nil: it has none.
+func recipientOf(in kmsapi.Input) *kmsapi.RecipientInfo {
+	switch in := in.(type) {
+	case *kmsapi.DecryptRequest:
+		return in.Recipient
+	case *kmsapi.DeriveSharedSecretRequest:
+		return in.Recipient
+	case *kmsapi.GenerateDataKeyRequest:
+		return in.Recipient
+	case *kmsapi.GenerateDataKeyPairRequest:
+		return in.Recipient
+	case *kmsapi.GenerateRandomRequest:
+		return in.Recipient
+	}
+	return nil
+}

@@ -54,7 +54,7 @@ func (v *View) UseForCiphertext(f Facts, op string, keyID *string, ref Ref) (*Us
 	if keyID == nil {
 		return v.UseNamed(f, op, ref)
 	}
-	if *keyID == ref.KeyID && ref.Account != f.Caller.Account { // a bare id will do, whoever's key it is
+	if *keyID == ref.KeyID && ref.Account != f.Caller.Account { // a bare id will do, whosever key it is
 		if _, err := v.find(Ref{Account: f.Caller.Account, KeyID: ref.KeyID}); err != nil {
 			return v.UseNamed(f, op, ref)
 		}

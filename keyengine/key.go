@@ -46,6 +46,11 @@ func (c CreateKey) decide(d *draft) (any, error) {
 		return nil, err
 	}
 	ref := Ref{Account: d.facts.Caller.Account, KeyID: c.KeyID}
+	if in.Policy != nil {
+		if err := d.checkNewPolicy(d.facts, ref, nil, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+			return nil, err
+		}
+	}
 	if err := d.quota(ref.Account); err != nil {
 		return nil, err
 	}

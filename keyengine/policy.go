@@ -26,6 +26,9 @@ func (c PutKeyPolicy) decide(d *draft) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.checkNewPolicy(d.facts, t.ref, t, text, c.Request.BypassPolicyLockoutSafetyCheck); err != nil {
+		return nil, err
+	}
 	if text != t.key().Policy {
 		d.emit(PolicyPut{Account: t.ref.Account, KeyID: t.ref.KeyID, Policy: text})
 	}

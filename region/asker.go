@@ -17,11 +17,15 @@ func (r *Region) asker(call *kmsapi.Call, in kmsapi.Input, tokens []keyengine.Gr
 	if caller == nil { // who came by another way than a verified signature acts for an account
 		caller = r.directory().RootCaller(r.Place.Partition, call.Caller.Account)
 	}
-	return &keyengine.Asker{
+	a := &keyengine.Asker{
 		Who: &caller.Who, Policies: &caller.Policies, Input: in, Tokens: tokens,
 		Context: &arrival{r: r, call: call, caller: caller, in: in},
 		Ready:   r.readied.ready,
 	}
+	if d := r.directory(); d != nil {
+		a.Knows = func(principal string) bool { return d.Knows(r.Place.Partition, principal) }
+	}
+	return a
 }
 
 // askerOf is the asker of a call that is being answered.

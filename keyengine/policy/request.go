@@ -24,12 +24,12 @@ type Request struct {
 
 // Resource is what the call is about.
 type Resource struct {
-	ARN     string            // of the key, alias or role; * for calls that are about none
-	Account string            // to which it belongs
-	Aliases []string          // kms:ResourceAliases, each with the prefix alias/
+	ARN     string   // of the key, alias or role; * for calls that are about none
+	Account string   // to which it belongs
+	Aliases []string // kms:ResourceAliases, each with the prefix alias/
 	// FindAliases is asked for them in place of Aliases, when a policy speaks of them; nil: Aliases counts.
 	FindAliases func() []string
-	Tags    map[string]string // aws:ResourceTag
+	Tags        map[string]string // aws:ResourceTag
 }
 
 // Context tells the values of condition keys, which are asked for in lower case, when a policy speaks

@@ -59,7 +59,7 @@ func Start(c Config) (*Node, error) {
 	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
 		n.later(func() { l.Close() })
 	}
-	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openRegion, n.openIdentity, n.openAudit, n.serve} {
+	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openIdentity, n.openRegion, n.openAudit, n.serve} {
 		if err := step(); err != nil {
 			n.unwind()
 			return nil, fmt.Errorf("start node %s: %w", c.Node.Name, err)

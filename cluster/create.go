@@ -32,6 +32,7 @@ type Options struct {
 	Nodes       int
 	Port        int
 	Consistency string
+	Transport   string // between Regions: layout.TransportAuto or layout.TransportHTTP
 	// AttestationRoots is PEM: the certificates that attestation documents must lead to.
 	AttestationRoots []byte
 	// Identity says who may call; nil: as stored, or whom nobody wrote down.
@@ -132,7 +133,7 @@ func plan(o Options) (*layout.Cluster, error) {
 		return nil, fmt.Errorf("%w: --nodes %d is not between 1 and %d", ErrUsage, o.Nodes, layout.MaxNodes)
 	}
 	c := &layout.Cluster{
-		Format: layout.Format, ID: uuid.NewString(), Host: DefaultHost, Port: o.Port, Consistency: o.Consistency,
+		Format: layout.Format, ID: uuid.NewString(), Host: DefaultHost, Port: o.Port, Consistency: o.Consistency, Transport: o.Transport,
 	}
 	for _, name := range o.Regions {
 		c.Regions = append(c.Regions, planRegion(c, name, o.Nodes))
@@ -191,14 +192,11 @@ func (c *Cluster) accommodate(o Options) error {
 	if err := o.check(append(c.File.Names(), added...)); err != nil {
 		return err
 	}
-	if o.Consistency != "" && o.Consistency != c.File.Consistency {
-		if c.alive() {
-			return fmt.Errorf("%w: the cluster runs with consistency %q; stop it with `meridian down` to change that", ErrUsage, c.File.Consistency)
-		}
-		c.File.Consistency = o.Consistency
-		if err := layout.WriteCluster(c.Dir, c.File); err != nil {
-			return err
-		}
+	if err := c.changeSetting("consistency", &c.File.Consistency, o.Consistency); err != nil {
+		return err
+	}
+	if err := c.changeSetting("transport", &c.File.Transport, o.Transport); err != nil {
+		return err
 	}
 	if err := c.changeRoots(o.AttestationRoots); err != nil {
 		return err
@@ -261,4 +259,16 @@ func (c *Cluster) addRegions(names []string) error {
 	c.File = &next
 	c.Note("added %s", strings.Join(names, ", "))
 	return nil
+}
+
+// changeSetting writes what was asked for to cluster.json, in the place of what is there, unless nodes run by that.
+func (c *Cluster) changeSetting(name string, now *string, asked string) error {
+	if asked == "" || asked == *now {
+		return nil
+	}
+	if c.alive() {
+		return fmt.Errorf("%w: the cluster runs with %s %q; stop it with `meridian down` to change that", ErrUsage, name, *now)
+	}
+	*now = asked
+	return layout.WriteCluster(c.Dir, c.File)
 }

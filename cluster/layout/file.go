@@ -121,6 +121,15 @@ func CheckRegion(name string) error {
 	return nil
 }
 
+// CheckTransport refuses what is no transport between Regions; empty is the usual one.
+func CheckTransport(t string) error {
+	switch t {
+	case "", TransportAuto, TransportHTTP:
+		return nil
+	}
+	return fmt.Errorf("transport %.20q is neither %s nor %s", t, TransportAuto, TransportHTTP)
+}
+
 // Validate says what is wrong with cluster.json: nothing in it may lead out of the folder or contradict the rest.
 func (c *Cluster) Validate() error {
 	if c.Format != Format {
@@ -133,6 +142,9 @@ func (c *Cluster) Validate() error {
 		return fmt.Errorf("%d Regions, want 1 to %d", len(c.Regions), MaxRegions)
 	}
 	if err := CheckPort(c.Port); err != nil {
+		return err
+	}
+	if err := CheckTransport(c.Transport); err != nil {
 		return err
 	}
 	if c.ClockOffsetSeconds < 0 {

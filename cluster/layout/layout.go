@@ -27,6 +27,12 @@ const (
 	MaxRegions = 20
 )
 
+// What carries messages between Regions.
+const (
+	TransportAuto = "auto" // NATS, and HTTP where that does not get through
+	TransportHTTP = "http" // HTTP alone
+)
+
 // Cluster is cluster.json: what all parts of a cluster agree on, and its anchor of trust. Regions
 // learn each other's public keys from it and from nothing else.
 type Cluster struct {
@@ -35,6 +41,7 @@ type Cluster struct {
 	Host               string   `json:"host"`      // every listener binds it
 	Port               int      `json:"port"`      // of the front door
 	Consistency        string   `json:"consistency,omitempty"`
+	Transport          string   `json:"transport,omitempty"` // between Regions; empty: TransportAuto
 	ClockOffsetSeconds int64    `json:"clockOffsetSeconds"`
 	Identity           string   `json:"identity,omitempty"` // where identity.yaml was copied from
 	Regions            []Region `json:"regions"`            // in the order given; Region i (from 1) has ports Port+10*i…

@@ -39,6 +39,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 		Example: `  meridian up
   meridian up --detach --regions us-east-1,eu-west-1 --nodes 3 --port 4600
   meridian up --consistency eventual
+  meridian up --transport http
   meridian up --detach --seed-file keys.yaml
   meridian up --attestation-roots roots.pem
   meridian up --detach --identity identity.yaml`,
@@ -46,6 +47,9 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := region.ParseConsistency(o.Consistency); err != nil {
 				return fmt.Errorf("%w: %w", cluster.ErrUsage, err)
+			}
+			if err := layout.CheckTransport(o.Transport); err != nil {
+				return fmt.Errorf("%w: --%w", cluster.ErrUsage, err)
 			}
 			if err := noZeros(cmd, o); err != nil {
 				return err
@@ -88,6 +92,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.IntVar(&o.Nodes, "nodes", 0, fmt.Sprintf("nodes in each Region (default %d)", cluster.DefaultNodes))
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
 	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong, flapping[=<seed>]")
+	f.StringVar(&o.Transport, "transport", "", "between Regions: auto (NATS, and HTTP where that does not get through) or http (HTTP alone, no broker)")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.StringVar(&identityFile, "identity", "", "YAML file of accounts, users, roles, access keys and their policies; it is kept in the cluster's folder")
 	f.StringVar(&seedFile, "seed-file", "", "YAML file of keys to make, with their ids; keys that are there are left as they are")

@@ -8,6 +8,7 @@ const (
 	DomainEnvelope    = "meridian/envelope/1"
 	DomainRecord      = "meridian/record/1"
 	DomainCertificate = "meridian/certificate/1"
+	DomainTransport   = "meridian/transport/1"
 )
 
 // Sign signs a message as this Region. The signature is deterministic.

@@ -184,7 +184,7 @@ func FuzzReadHello(f *testing.F) {
 	f.Add([]byte("F\x00\x05\xa0abcd"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, h, err := readHello(strings.NewReader(string(b))); err == nil {
-			_ = here.check(h)
+			_ = here.check(laneCall, h)
 		}
 	})
 }

@@ -25,6 +25,7 @@ type Port struct {
 	log      *slog.Logger
 	raft     *lane
 	calls    *lane
+	bus      *lane
 
 	mu      sync.Mutex
 	closed  bool
@@ -39,6 +40,7 @@ func Listen(listener net.Listener, self Hello, dial DialFunc, log *slog.Logger) 
 		self: self, dial: dial, listener: listener, log: log,
 		raft:    newLane(listener.Addr()),
 		calls:   newLane(listener.Addr()),
+		bus:     newLane(listener.Addr()),
 		greeted: map[net.Conn]struct{}{},
 	}
 	p.wg.Go(p.accept)
@@ -53,6 +55,17 @@ func (p *Port) Raft() raft.StreamLayer { return &raftLayer{lane: p.raft, port: p
 
 // Calls returns the listener of incoming calls, for an HTTP server.
 func (p *Port) Calls() net.Listener { return p.calls }
+
+// Bus returns the listener of connections from other Regions. Who dials has proved nothing yet.
+func (p *Port) Bus() net.Listener { return p.bus }
+
+// BusDialer opens connections to the internal ports of other Regions' nodes by way of dial. It fits
+// http.Transport.DialContext.
+func (p *Port) BusDialer(dial DialFunc) DialFunc {
+	return func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return p.openBy(ctx, dial, laneBus, addr)
+	}
+}
 
 // DialCall opens a call connection to the internal port at addr. It fits http.Transport.DialContext.
 func (p *Port) DialCall(ctx context.Context, _, addr string) (net.Conn, error) {
@@ -70,6 +83,7 @@ func (p *Port) Close() error {
 	err := p.listener.Close()
 	p.raft.Close()
 	p.calls.Close()
+	p.bus.Close()
 	p.wg.Wait()
 	return err
 }
@@ -112,7 +126,7 @@ func (p *Port) greet(conn net.Conn) {
 	delete(p.greeted, conn)
 	p.mu.Unlock()
 	if err == nil {
-		err = p.self.check(hello)
+		err = p.self.check(kind, hello)
 	}
 	if err != nil {
 		p.log.Debug("connection to the internal port refused", "from", conn.RemoteAddr().String(), "err", err)
@@ -125,13 +139,19 @@ func (p *Port) greet(conn net.Conn) {
 		p.raft.put(conn)
 	case laneCall:
 		p.calls.put(conn)
+	case laneBus:
+		p.bus.put(conn)
 	default:
 		conn.Close()
 	}
 }
 
 func (p *Port) open(ctx context.Context, lane byte, addr string) (net.Conn, error) {
-	conn, err := p.dial(ctx, "tcp", addr)
+	return p.openBy(ctx, p.dial, lane, addr)
+}
+
+func (p *Port) openBy(ctx context.Context, dial DialFunc, lane byte, addr string) (net.Conn, error) {
+	conn, err := dial(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,6 @@ import (
 	"meridian/region/keystore"
 	"meridian/region/sessions"
 	"meridian/replication"
-	"meridian/replication/natsbus"
 )
 
 // closeTimeout bounds the orderly part of Close: moving leadership, ending running requests.
@@ -38,8 +37,7 @@ type Node struct {
 	port   *forward.Port
 	peers  *forward.Client
 	log    *raftlog.Log
-	nats   *natsbus.Server
-	bus    *natsbus.Bus
+	bus    replication.Bus // between Regions
 	region *region.Region
 	keys   *sessions.Keeper
 	audit  *audit.Log
@@ -169,34 +167,6 @@ func (n *Node) openLog() (err error) {
 			c.Logger.Warn("log not closed in order", "err", err)
 		}
 	})
-	return nil
-}
-
-// openBus opens this node's end of the bus between Regions.
-func (n *Node) openBus() (err error) {
-	c := &n.config
-	var users []natsbus.User
-	peers := map[string][]natsbus.Node{}
-	for _, r := range c.Cluster.Regions {
-		users = append(users, natsbus.User{Region: r.Name, NKey: r.NKey})
-		for _, other := range r.Nodes {
-			if r.Name != c.Region.Name {
-				peers[r.Name] = append(peers[r.Name], natsbus.Node{Name: other.Name, Addr: other.NATS})
-			}
-		}
-	}
-	n.nats, err = natsbus.StartServer(natsbus.ServerConfig{
-		Node: c.Node.Name, Region: c.Region.Name, Addr: c.NATSAddr, Users: users, Logger: c.Logger,
-	})
-	if err != nil {
-		return err
-	}
-	n.later(n.nats.Close)
-	n.bus = natsbus.New(natsbus.Config{
-		Region: c.Region.Name, NKey: c.Region.NKey, Sign: c.Ring.SignNonce, Server: n.nats, Peers: peers,
-		Dial: c.Faults.Dialer(new(net.Dialer).DialContext), Fate: c.Faults.Fate, Logger: c.Logger,
-	})
-	n.later(n.bus.Close)
 	return nil
 }
 

@@ -58,6 +58,7 @@ func Floors() map[string]Floor {
 		"eventlog/raftlog":        {Number: 2, Adapter: true},
 		"eventlog/memlog":         {Number: 2, Adapter: true},
 		"replication/natsbus":     {Number: 2, Adapter: true},
+		"replication/httpbus":     {Number: 2, Adapter: true},
 		"replication/membus":      {Number: 2, Adapter: true},
 		"keyengine/keystoreproxy": {Number: 2, Adapter: true},
 

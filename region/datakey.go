@@ -91,8 +91,10 @@ func dataKeyBytes(spec *kmsapi.DataKeySpec, size *int32) (int, error) {
 		return int(*size), nil
 	case *spec == kmsapi.DataKeySpecAes128:
 		return 16, nil
+	case *spec == kmsapi.DataKeySpecAes256:
+		return 32, nil
 	}
-	return 32, nil
+	return 0, kmsapi.Errorf(kmsapi.ValidationException, "KeySpec %s is not valid for a data key: use %s or %s.", *spec, kmsapi.DataKeySpecAes256, kmsapi.DataKeySpecAes128)
 }
 
 func (r *Region) random(n int) ([]byte, error) {

@@ -57,6 +57,7 @@ func TestCryptographyMakesManagedKeys(t *testing.T) {
 	}
 	for _, alias := range []string{"alias/aws/sqs", "alias/aws/sns"} {
 		w.do(1, "GenerateDataKey", input("KeyId", alias, "KeySpec", "AES_128"), nil)
+		w.refused(kmsapi.ValidationException, "GenerateDataKey", input("KeyId", alias, "KeySpec", "RSA_2048")) // of a KMS key
 	}
 	w.refused(kmsapi.DryRunOperationException, "Encrypt", input("KeyId", "alias/aws/ssm", "Plaintext", []byte("x"), "DryRun", true))
 	w.refused(kmsapi.NotFoundException, "Encrypt", input("KeyId", "alias/aws/none", "Plaintext", []byte("x")))

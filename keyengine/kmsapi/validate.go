@@ -34,6 +34,7 @@ type constraint struct {
 	source   string
 	pattern  *regexp.Regexp // of source, for the whole value
 	enum     []string
+	mistaken []string // what AWS lists in a message instead of enum, and lets through here
 	secret   bool
 }
 
@@ -119,7 +120,7 @@ func (c *constraint) broken(s string) []string {
 	if c.pattern != nil && !c.pattern.MatchString(s) {
 		demands = append(demands, c.patternDemand())
 	}
-	if c.enum != nil && !slices.Contains(c.enum, s) {
+	if c.enum != nil && !slices.Contains(c.enum, s) && !slices.Contains(c.mistaken, s) {
 		demands = append(demands, c.enumDemand())
 	}
 	return demands
@@ -164,7 +165,11 @@ func (c *constraint) patternDemand() string {
 }
 
 func (c *constraint) enumDemand() string {
-	return "Member must satisfy enum value set: [" + strings.Join(c.enum, ", ") + "]"
+	values := c.enum
+	if c.mistaken != nil {
+		values = c.mistaken
+	}
+	return "Member must satisfy enum value set: [" + strings.Join(values, ", ") + "]"
 }
 
 // show renders a value for a message, as nothing if it is secret.

@@ -66,8 +66,9 @@ var (
 		enum: []string{"RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "SM2", "ECC_NIST_EDWARDS25519"},
 	}
 	dataKeySpecConstraint = constraint{
-		max:  unbounded,
-		enum: []string{"AES_256", "AES_128"},
+		max:      unbounded,
+		enum:     []string{"AES_256", "AES_128"},
+		mistaken: []string{"RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "SYMMETRIC_DEFAULT", "HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512", "SM2", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87", "ECC_NIST_EDWARDS25519"},
 	}
 	descriptionTypeConstraint = constraint{
 		min: 0,

@@ -14,7 +14,7 @@ func (g *generator) validate(out *bytes.Buffer) error {
 	fmt.Fprintf(out, "// Constraints of the shapes that a caller sends; never changed.\nvar (\n")
 	for _, name := range g.received {
 		if s := g.Shapes.by[name]; s.constrained() {
-			if err := writeConstraint(out, name, s); err != nil {
+			if err := writeConstraint(out, name, s, g.mistaken(name)); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -30,7 +30,16 @@ func (g *generator) validate(out *bytes.Buffer) error {
 
 func constraintName(shapeName string) string { return lowerFirst(shapeName) + "Constraint" }
 
-func writeConstraint(out *bytes.Buffer, name string, s shape) error {
+// mistaken are the values that AWS takes for those of a shape: where a data key's spec is none, it lists
+// the specs of KMS keys, and only refuses those later.
+func (g *generator) mistaken(name string) []string {
+	if name == "DataKeySpec" {
+		return g.Shapes.by["KeySpec"].Enum
+	}
+	return nil
+}
+
+func writeConstraint(out *bytes.Buffer, name string, s shape, mistaken []string) error {
 	fmt.Fprintf(out, "%s = constraint{\n", constraintName(name))
 	if s.Min != nil {
 		fmt.Fprintf(out, "min: %d,\n", *s.Min)
@@ -47,18 +56,24 @@ func writeConstraint(out *bytes.Buffer, name string, s shape) error {
 		}
 		fmt.Fprintf(out, "source: %q,\npattern: regexp.MustCompile(%q),\n", s.Pattern, expression)
 	}
-	if len(s.Enum) > 0 {
-		fmt.Fprintf(out, "enum: []string{")
-		for _, value := range s.Enum {
-			fmt.Fprintf(out, "%q,", value)
-		}
-		fmt.Fprintf(out, "},\n")
-	}
+	writeTexts(out, "enum", s.Enum)
+	writeTexts(out, "mistaken", mistaken)
 	if s.Sensitive || s.Type == "blob" {
 		fmt.Fprintf(out, "secret: true,\n")
 	}
 	fmt.Fprintf(out, "}\n")
 	return nil
+}
+
+func writeTexts(out *bytes.Buffer, field string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "%s: []string{", field)
+	for _, value := range values {
+		fmt.Fprintf(out, "%q,", value)
+	}
+	fmt.Fprintf(out, "},\n")
 }
 
 // goPattern turns a pattern of the model, which is Java's, into one of Go: the whole value must

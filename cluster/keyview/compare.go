@@ -33,19 +33,20 @@ type Comparison struct {
 
 // Regions compares what Regions know, each of which is there once.
 func Regions(states []control.KeyState) Comparison {
-	c := compare(states, func(s *control.KeyState) string { return s.Region })
+	c := compare(states, false, func(s *control.KeyState) string { return s.Region })
 	c.judge()
 	return c
 }
 
 // Past compares two points in the past of one Region.
 func Past(before, after control.KeyState) Comparison {
-	return compare([]control.KeyState{before, after}, func(s *control.KeyState) string {
+	return compare([]control.KeyState{before, after}, true, func(s *control.KeyState) string {
 		return fmt.Sprintf("%s seq %d", s.Region, s.Seq)
 	})
 }
 
-func compare(states []control.KeyState, head func(*control.KeyState) string) Comparison {
+// compare makes the rows. With all, a state that does not know the key differs from one that does.
+func compare(states []control.KeyState, all bool, head func(*control.KeyState) string) Comparison {
 	c := Comparison{States: states, Behind: []string{}, Violations: []string{}}
 	for i := range states {
 		c.KeyID = states[i].KeyID
@@ -60,6 +61,8 @@ func compare(states []control.KeyState, head func(*control.KeyState) string) Com
 			value := ""
 			if states[i].Known {
 				value = p.value(&states[i])
+			}
+			if states[i].Known || all {
 				if first < 0 {
 					first = i
 				}

@@ -55,6 +55,7 @@ func TestGolden(t *testing.T) {
 			s.Own.Tags = []string{"a=1", "b=2"}
 		})}), false},
 		"broken": {Regions([]control.KeyState{state("us-east-1", "1.3", rotated), state("eu-west-1", "1.3", nil)}), true},
+		"made":   {Past(control.KeyState{Region: "us-east-1", Seq: 1, KeyID: "mrk-1234abcd12ab34cd56ef1234567890ab"}, state("us-east-1", "1.3", nil)), true},
 		"past":   {Past(state("us-east-1", "1.2", nil), state("us-east-1", "1.3", rotated)), true},
 	} {
 		var b strings.Builder

@@ -49,7 +49,7 @@ func properties() []property {
 		{name: "deletion", own: deletion},
 		{name: "complete", own: func(s *own) string { return said(s.Complete, "yes") + said(!s.Complete, "no") }},
 		{name: "incarnation", own: func(s *own) string { return s.Inc }},
-		{name: "status number", own: func(s *own) string { return said(s.SV > 0, fmt.Sprint(s.SV)) }},
+		{name: "status no.", own: func(s *own) string { return said(s.SV > 0, fmt.Sprint(s.SV)) }},
 		{name: "holds", own: func(s *own) string { return lines(s.Held, ShortID) }},
 		{name: "imported", own: func(s *own) string { return lines(s.Imports, imported) }},
 		{name: "owes", own: func(s *own) string { return lines(s.Owes, owed) }},
@@ -58,7 +58,7 @@ func properties() []property {
 		{name: "halted", own: func(s *own) string { return s.Halted }},
 		{name: "waits to hear", own: func(s *own) string { return strings.Join(s.Awaits, "\n") }},
 		{name: "role went", own: func(s *own) string { return lines(s.Handovers, handover) }},
-		{name: "created", own: func(s *own) string { return s.CreatedAt }},
+		{name: "created", own: func(s *own) string { return moment(s.CreatedAt) }},
 		{name: "description", own: func(s *own) string { return s.Description }},
 		{name: "policy", own: policy},
 		{name: "tags", own: func(s *own) string { return strings.Join(s.Tags, "\n") }},
@@ -101,13 +101,13 @@ func rotation(s *control.SharedState) string {
 	if s.Rotation == nil {
 		return ""
 	}
-	return fmt.Sprintf("every %d days\n%s", s.Rotation.PeriodDays, s.Rotation.NextAt)
+	return fmt.Sprintf("every %d days\n%s", s.Rotation.PeriodDays, moment(s.Rotation.NextAt))
 }
 
 func deletion(s *control.OwnState) string {
 	switch {
 	case s.DeletionAt != "":
-		return s.DeletionAt
+		return moment(s.DeletionAt)
 	case s.WindowDays > 0:
 		return fmt.Sprintf("%d days after\nthe replicas", s.WindowDays)
 	}
@@ -132,4 +132,9 @@ func policy(s *control.OwnState) string {
 		return ""
 	}
 	return fmt.Sprintf("sha256 %.4x", sha256.Sum256([]byte(s.Policy)))
+}
+
+// moment is a time without what makes a column wide.
+func moment(at string) string {
+	return strings.Replace(fmt.Sprintf("%.19s", at), "T", " ", 1)
 }

@@ -167,51 +167,6 @@ func (a *app) printLag(lags []control.Lag) error {
 	})
 }
 
-func (a *app) events() *cobra.Command {
-	var regions []string
-	var q control.EventQuery
-	cmd := &cobra.Command{
-		Use:   "events",
-		Short: "Show the events of the Regions' logs",
-		Long:  "Shows the events of Regions' logs, merged by their time. With --follow it goes on with those to come, as JSON one object a line.",
-		Example: `  meridian events --region us-east-1
-  meridian events --key mrk-1234abcd12ab34cd56ef1234567890ab --follow -o json`,
-		Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.open()
-			if err != nil {
-				return err
-			}
-			all, seen := []control.Event{}, false
-			err = c.Events(cmd.Context(), regions, q, func(e control.Event) error {
-				seen = true
-				switch {
-				case a.json && q.Follow:
-					return a.printLine(e)
-				case a.json:
-					all = append(all, e)
-					return nil
-				}
-				_, err := fmt.Fprintf(a.out, "%s %-15s %6d.%d  %-24s %s %s\n", e.Time, e.Region, e.Seq, e.I, e.Type, orDash(e.Key), e.Data)
-				return err
-			})
-			if err == nil && a.json && !q.Follow {
-				err = a.printJSON(all)
-			}
-			if err == nil && !seen && q.Key != "" {
-				a.note("no event is about key %s", q.Key)
-			}
-			return err
-		},
-	}
-	f := cmd.Flags()
-	f.StringSliceVar(&regions, "region", nil, "only these Regions")
-	f.StringVar(&q.Key, "key", "", "only this key: its id or ARN")
-	f.Uint64Var(&q.From, "from", 0, "only from this seq on")
-	f.BoolVarP(&q.Follow, "follow", "f", false, "go on with the events to come")
-	return cmd
-}
-
 func (a *app) logs() *cobra.Command {
 	var follow bool
 	var last int

@@ -99,6 +99,7 @@ func Owners() map[string][]string {
 		"github.com/nats-io/nats":       {"replication/natsbus"},
 		"github.com/nats-io/nkeys":      {"keyengine/keyring", "replication/natsbus"},
 		"github.com/spf13":              {"cmd/meridian"},
+		"golang.org/x/term":             {"cmd/meridian"},
 		"github.com/fxamacker/cbor":     {"keyengine/attestation", "keyengine/canonical"},
 		"filippo.io/mldsa":              {"keyengine/primitive/mldsa"},
 		"github.com/decred":             {"keyengine/primitive/secp256k1"},

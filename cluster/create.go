@@ -33,6 +33,8 @@ type Options struct {
 	Port        int
 	Consistency string
 	Transport   string // between Regions: layout.TransportAuto or layout.TransportHTTP
+	// Throttle is the YAML of package throttle; empty: no request quotas, nil: those that the cluster has.
+	Throttle []byte
 	// AttestationRoots is PEM: the certificates that attestation documents must lead to.
 	AttestationRoots []byte
 	// Identity says who may call; nil: as stored, or whom nobody wrote down.
@@ -100,7 +102,7 @@ func create(d layout.Dir, o Options, p Program, note func(string, ...any)) (*Clu
 			return nil, err
 		}
 	}
-	if err := errors.Join(writeRoots(layout.Dir(temp), o.AttestationRoots), writeIdentity(layout.Dir(temp), o.Identity)); err != nil {
+	if err := errors.Join(writeRoots(layout.Dir(temp), o.AttestationRoots), writeThrottle(layout.Dir(temp), o.Throttle), writeIdentity(layout.Dir(temp), o.Identity)); err != nil {
 		return nil, err
 	}
 	if o.Identity != nil {
@@ -199,6 +201,9 @@ func (c *Cluster) accommodate(o Options) error {
 		return err
 	}
 	if err := c.changeRoots(o.AttestationRoots); err != nil {
+		return err
+	}
+	if err := c.changeThrottle(o.Throttle); err != nil {
 		return err
 	}
 	if err := c.changeIdentity(o.Identity); err != nil {

@@ -127,15 +127,15 @@ func (v *View) GetKeyLastUsage(f Facts, in *kmsapi.GetKeyLastUsageRequest) (*kms
 	if u, ok := v.lastUse(t.ref); ok {
 		*out.KeyLastUsage = kmsapi.KeyLastUsageData{
 			Operation: new(kmsapi.KeyLastUsageTrackingOperation(u.Operation)), Timestamp: timestamp(u.At),
-			KmsRequestId: new(u.RequestID), CloudTrailEventId: new(useEventID(t.arn, u.RequestID)),
+			KmsRequestId: new(u.RequestID), CloudTrailEventId: new(UseEventID(t.arn, u.RequestID)),
 		}
 	}
 	return out, nil
 }
 
-// useEventID is the id of the event that a trail has, or would have, of a request's use of a key: the
+// UseEventID is the id of the event that a trail has, or would have, of a request's use of a key: the
 // same wherever it is asked for, another for each key of the request.
-func useEventID(keyARN, requestID string) string {
+func UseEventID(keyARN, requestID string) string {
 	sum := sha256.Sum256([]byte(keyARN + "\n" + requestID))
 	u := [16]byte(sum[:16])
 	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80 // a UUID of version 8: made from a hash

@@ -129,6 +129,9 @@ func (d Dir) IdentityFile() string { return filepath.Join(string(d), "identity.y
 // SessionKey is the path of the key that seals session tokens, mode 0600. The first node that starts makes it.
 func (d Dir) SessionKey() string { return filepath.Join(string(d), "session.key") }
 
+// ThrottleFile is the path of the request quotas, in YAML. Without the file calls are not counted.
+func (d Dir) ThrottleFile() string { return filepath.Join(string(d), "throttle.yaml") }
+
 // SupervisorFile is the path of supervisor.json: which process supervises, and which one is the front door.
 func (d Dir) SupervisorFile() string { return filepath.Join(string(d), "supervisor.json") }
 

@@ -23,7 +23,7 @@ func (a *app) up() *cobra.Command {
 	var o cluster.Options
 	var detach bool
 	var timeout time.Duration
-	var roots, seedFile, identityFile string
+	var roots, throttle, seedFile, identityFile string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster and wait until every Region answers",
@@ -41,6 +41,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
   meridian up --consistency eventual
   meridian up --transport http
   meridian up --detach --seed-file keys.yaml
+  meridian up --throttle aws
   meridian up --attestation-roots roots.pem
   meridian up --detach --identity identity.yaml`,
 		Args: exactly(0),
@@ -59,6 +60,9 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 				return err
 			}
 			if o.Identity, err = readIdentity(identityFile); err != nil {
+				return err
+			}
+			if o.Throttle, err = readThrottle(throttle); err != nil {
 				return err
 			}
 			keys, err := readSeeds(seedFile)
@@ -95,6 +99,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.StringVar(&o.Transport, "transport", "", "between Regions: auto (NATS, and HTTP where that does not get through) or http (HTTP alone, no broker)")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.StringVar(&identityFile, "identity", "", "YAML file of accounts, users, roles, access keys and their policies; it is kept in the cluster's folder")
+	f.StringVar(&throttle, "throttle", "", "request quotas: aws, off or a YAML file; kept in the cluster's folder (default off)")
 	f.StringVar(&seedFile, "seed-file", "", "YAML file of keys to make, with their ids; keys that are there are left as they are")
 	f.BoolVar(&detach, "detach", false, "leave a supervisor behind and return when all is ready")
 	f.DurationVar(&timeout, "timeout", time.Minute, "how long to wait until all is ready")

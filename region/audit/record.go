@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"meridian/keyengine"
 	"meridian/keyengine/arn"
 	"meridian/keyengine/kmsapi"
 )
@@ -104,6 +105,9 @@ func (r *recorder) entryOf(c *Call, keys []arn.Key) *entry {
 	}
 	if c.Input != nil {
 		e.parameters = r.structure(c.Input)
+	}
+	if c.Fault == nil && keyengine.TracksUse(c.Operation.Name) && len(keys) > 0 {
+		e.id = keyengine.UseEventID(keys[0].String(), c.Call.RequestID) // GetKeyLastUsage names it
 	}
 	if c.Fault != nil {
 		e.code, e.message = c.Fault.Code, r.messageOf(c)

@@ -5,7 +5,7 @@
 // decoded and valid; that a request costs no more memory than the limit on bodies allows; and that
 // the text of an internal failure stays in the log, which never holds a body.
 //
-// It does not know what operations mean, authorise callers, limit rates, or forward to other nodes.
+// It does not know what operations mean, authorise callers, know rates, or forward to other nodes.
 // It keeps the request as received in the call, so that a service can send it on; the node that gets
 // it answers it with [Handler.Handle] exactly as if it had come over HTTP.
 //

@@ -32,6 +32,8 @@ type Config struct {
 	Verifier Verifier
 	// Dispatch, if set, takes a validated call to where it is answered; nil: Service answers it here.
 	Dispatch func(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error)
+	// Admit, if set, may refuse a validated call, such as one too many.
+	Admit func(op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) *kmsapi.Fault
 	// RequestID makes the id of a request, a UUID.
 	RequestID func() string
 	// Node names this node in answers.
@@ -148,6 +150,11 @@ func (h *Handler) perform(ctx context.Context, op *kmsapi.Operation, call *kmsap
 	in = decoded
 	if err := in.Validate(); err != nil {
 		return in, nil, err
+	}
+	if h.config.Admit != nil {
+		if fault := h.config.Admit(op, call, in); fault != nil {
+			return in, nil, fault
+		}
 	}
 	if h.config.Dispatch != nil {
 		out, err = h.config.Dispatch(ctx, op, call, in)

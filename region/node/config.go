@@ -17,6 +17,7 @@ import (
 	"meridian/keyengine/attestation"
 	"meridian/keyengine/keyring"
 	"meridian/region"
+	"meridian/region/throttle"
 )
 
 // Config is what a node is made of.
@@ -36,6 +37,7 @@ type Config struct {
 	Ring        *keyring.Ring
 	Sessions    *keyring.Sessions  // seals the session tokens of the cluster
 	Identity    string             // path of the identity file, which need not be there
+	Throttle    throttle.Profile   // request quotas; nil: calls are not counted
 	Attestation *attestation.Roots // what attested callers lead to; nil: there are none
 	Faults      *fault.Layer
 	Wall        func() time.Time
@@ -82,6 +84,9 @@ func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
 		return c, err
 	}
 	if c.Attestation, err = loadRoots(dir); err != nil {
+		return c, err
+	}
+	if c.Throttle, err = loadThrottle(dir, c.Region.Name); err != nil {
 		return c, err
 	}
 	if c.Faults, err = loadFaults(dir, &c); err != nil {

@@ -22,6 +22,7 @@ import (
 	"meridian/region/forward"
 	"meridian/region/keystore"
 	"meridian/region/sessions"
+	"meridian/region/throttle"
 	"meridian/replication"
 )
 
@@ -41,7 +42,9 @@ type Node struct {
 	region *region.Region
 	keys   *sessions.Keeper
 	audit  *audit.Log
-	behind atomic.Pointer[region.Region] // the same, for the store's callback, which is older
+	// limiter counts calls; nil: nobody does.
+	limiter *throttle.Limiter
+	behind  atomic.Pointer[region.Region] // the same, for the store's callback, which is older
 
 	members *members
 	joining atomic.Bool // this node's folder does not say yet that it is a member
@@ -54,6 +57,9 @@ type Node struct {
 // closed in any case.
 func Start(c Config) (*Node, error) {
 	n := &Node{config: c, started: c.Wall()}
+	if c.Throttle != nil {
+		n.limiter = throttle.New(c.Throttle, len(c.Region.Nodes), time.Now)
+	}
 	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
 		n.later(func() { l.Close() })
 	}

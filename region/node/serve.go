@@ -40,7 +40,7 @@ func (n *Node) serve() error {
 	})
 	api := awsjson.New(awsjson.Config{
 		Service: n.region, Dispatch: n.region.Dispatch, Verifier: verifier,
-		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger, Observe: n.noteCall,
+		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger, Admit: n.admit, Observe: n.noteCall,
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

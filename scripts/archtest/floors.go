@@ -53,6 +53,7 @@ func Floors() map[string]Floor {
 		"region/awsjson":          {Number: 2, Adapter: true, But: []string{"region/sigv4"}},
 		"region/sigv4":            {Number: 2, Adapter: true},
 		"region/sessions":         {Number: 2, Adapter: true},
+		"region/throttle":         {Number: 2, Adapter: true},
 		"region/sts":              {Number: 2, Adapter: true, But: []string{"region/sessions", "region/sigv4"}},
 		"region/forward":          {Number: 2, Adapter: true},
 		"eventlog/raftlog":        {Number: 2, Adapter: true},
@@ -103,7 +104,7 @@ func Owners() map[string][]string {
 		"github.com/fxamacker/cbor":     {"keyengine/attestation", "keyengine/canonical"},
 		"filippo.io/mldsa":              {"keyengine/primitive/mldsa"},
 		"github.com/decred":             {"keyengine/primitive/secp256k1"},
-		"gopkg.in/yaml":                 {"cluster/seed", "keyengine/identity", "keyengine/strictyaml"},
+		"gopkg.in/yaml":                 {"cluster/seed", "keyengine/identity", "keyengine/strictyaml", "region/throttle"},
 		"github.com/emmansun":           {"keyengine/primitive/sm2"},
 		"github.com/aws": {
 			"cluster/bench",

@@ -51,7 +51,7 @@ func TestThrottledCalls(t *testing.T) {
 	// The SDK's own retries get there when the rate comes back.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	for range 8 {
+	for range 5 {
 		if _, err := c.Client(names[1]).CreateKey(ctx, &kms.CreateKeyInput{}, func(o *kms.Options) { o.RetryMaxAttempts = 10 }); err != nil {
 			t.Fatalf("an SDK that tries again: %v", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"meridian/keyengine/arn"
 	"meridian/keyengine/family"
 	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/policy"
 )
 
 // ReplicateKey asks another Region for a replica of a primary key.
@@ -38,6 +39,9 @@ func (c ReplicateKey) decide(d *draft) (any, error) {
 	if region == d.place.Region {
 		return nil, t.refused(&family.Refusal{Cause: family.AlreadyExists})
 	}
+	if pendingInit(&t.local.Record)+initBytes(init) > maxPendingInit {
+		return nil, fault(kmsapi.LimitExceededException, "%s is being replicated to other Regions with large policies. Try again when those replicas are no longer Creating.", t.arn)
+	}
 	if err := d.ask(t, family.Replicate{To: region, Init: init, Life: d.Peer(region)}); err != nil {
 		return nil, err
 	}
@@ -47,6 +51,28 @@ func (c ReplicateKey) decide(d *draft) (any, error) {
 		ReplicaPolicy:      new(key.Policy),
 		ReplicaTags:        apiTags(key.Tags),
 	}, nil
+}
+
+// maxPendingInit bounds in bytes what a record tells replicas that are not made yet: it must fit, with everything else,
+// the one message that carries it. Eight policies of the greatest size do.
+const maxPendingInit = 8*policy.MaxBytes + 16<<10
+
+// pendingInit is what a record tells replicas that have not reported yet.
+func pendingInit(r *family.Record) (bytes int) {
+	for _, m := range r.Members {
+		if m.Init != nil {
+			bytes += initBytes(*m.Init)
+		}
+	}
+	return bytes
+}
+
+func initBytes(i family.Init) int {
+	bytes := len(i.Policy) + len(i.Description) + len(i.By)
+	for _, tag := range i.Tags {
+		bytes += len(tag.Key) + len(tag.Value)
+	}
+	return bytes
 }
 
 // replicaMetadata is the replica as it will be when its Region hears of it.

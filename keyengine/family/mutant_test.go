@@ -35,3 +35,62 @@ func TestStaleConsentKills(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswerOfAnEarlierLifeKills plants the defect that random histories do not find: the answer to a question of one
+// life counts in the next. A Region that is restored twice must then go on without a rotation that it forgot twice.
+func TestAnswerOfAnEarlierLifeKills(t *testing.T) {
+	defer Plant("")
+	for _, planted := range []Mutant{"", OldAnswers} {
+		Plant(planted)
+		s := &stage{t: t, now: 1_700_000_000_000, regions: map[string]*Local{}, letters: map[string]letter{}, saved: map[string]Local{}}
+		tell := func(story string) {
+			for line := range strings.Lines(strings.TrimSpace(story)) {
+				s.act(strings.Fields(line))
+			}
+		}
+		tell(`A create m1
+			A replicate B
+			A -> B record
+			B finish
+			B -> A status
+			save A`)
+		here := func(life uint64) Here {
+			return Here{Region: "A", Now: s.now, HandoffTimeout: hour, Life: life, Peers: []string{"B"}}
+		}
+		reborn := func(life uint64, answer Hear) {
+			events, err := Decide(here(life), s.local("A"), answer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range events {
+				Evolve("A", s.local("A"), e)
+			}
+		}
+		suspend := func() { Evolve("A", s.local("A"), FamilySuspended{Awaits: []string{"B"}}) }
+
+		suspend() // the second life: B says what it has, and that is kept under way, too
+		answer := Hear{From: "B", Life: 2, Version: s.local("B").Record.Version, Held: s.local("B").Held}
+		reborn(2, answer)
+		if s.local("A").Suspended {
+			t.Fatal("A does not go on although B was heard")
+		}
+		tell(`A -> B record
+			B -> A status
+			A rotate m2
+			A -> B record
+			B -> A status
+			A -> B record`)
+		if s.local("B").Record.Current != material("m2") {
+			t.Fatalf("B encrypts with %v", s.local("B").Record.Current)
+		}
+
+		tell("restore A") // the third life begins with the same backup
+		suspend()
+		reborn(3, answer)
+		l := s.local("A")
+		forgets := !l.Suspended && !lists(l.Record.Materials, material("m2"))
+		if want := planted != ""; forgets != want {
+			t.Errorf("planted %q: A goes on without the material that B encrypts with: %v, want %v", planted, forgets, want)
+		}
+	}
+}

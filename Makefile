@@ -66,7 +66,7 @@ powerloss-real: ## 50 power losses of a node on a file system of its own (Linux,
 
 .PHONY: mutants
 mutants: ## every planted fault of the protocol must be found by the simulation
-	MERIDIAN_SIM_SECONDS=1 $(GO) test -tags mutants -timeout 30m ./cluster/sim
+	MERIDIAN_SIM_SECONDS=1 $(GO) test -tags mutants -timeout 30m ./cluster/sim ./keyengine/family
 
 .PHONY: fuzz
 fuzz: ## FUZZ_TIME for every fuzz target

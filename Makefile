@@ -16,6 +16,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 SIM_SECONDS  ?= 60
 FUZZ_TIME    ?= 10s
 HOSTILE_TIME ?= 60s
+# How long `make chaos` breaks a cluster, the page it leaves, and what else it is told, such as --seed 7.
+CHAOS_TIME   ?= 3m
+CHAOS_REPORT ?= bin/chaos.html
+CHAOS_FLAGS  ?=
 # A package that runs longer than this hangs.
 TEST_TIMEOUT ?= 8m
 E2E          := ./cluster/e2e
@@ -75,6 +79,10 @@ fuzz: ## FUZZ_TIME for every fuzz target
 .PHONY: hostile
 hostile: ## HOSTILE_TIME of hostile requests, drawn from a seed that is printed, against a whole Region
 	MERIDIAN_HOSTILE=$(HOSTILE_TIME) $(GO) test -count=1 -v -timeout 0 -run '^TestHostileMixtures$$' ./region
+
+.PHONY: chaos
+chaos: build ## CHAOS_TIME of faults on a cluster under load, judged; leaves the page CHAOS_REPORT
+	bin/meridian chaos --for $(CHAOS_TIME) --report $(CHAOS_REPORT) --history bin/chaos.jsonl $(CHAOS_FLAGS)
 
 .PHONY: bench
 bench: ## all benchmarks, six times, to compare with benchstat

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"meridian/cluster/history"
+	"meridian/keyengine/kmsapi"
 )
 
 // TestAnOrderlyServicePasses judges histories of a service that does everything in one order.
@@ -47,6 +48,13 @@ func TestPlantedLies(t *testing.T) {
 		return call("x", us, "", op, start, start+1, history.Ask{Alias: "alias/new", Target: "new"}, history.Answer{})
 	}
 	grant := history.Answer{Grant: "g"}
+	replica := func(op string, start int64, code string) history.Entry {
+		e := call("y", us, "strong", op, start, start+1, history.Ask{Key: "mrk-new"}, history.Answer{Key: "mrk-new", State: enabled, MultiRegion: true})
+		if code != "" {
+			e.Outcome, e.Code, e.Answer = history.Fault, code, history.Answer{}
+		}
+		return e
+	}
 	one, two := history.Answer{State: enabled, Description: "one", Material: "m1"}, history.Answer{State: enabled, Description: "two", Material: "m1"}
 	for _, lie := range []struct {
 		name  string
@@ -66,6 +74,14 @@ func TestPlantedLies(t *testing.T) {
 			call("x", us, "", "CreateGrant", 3, 4, key(history.Ask{}), grant),
 			call("x", us, "", "RevokeGrant", 5, 6, key(history.Ask{Grant: "g"}), history.Answer{}),
 			call("y", us, "strong", "ListGrants", 7, 8, key(history.Ask{}), history.Answer{Grants: []string{"g"}}),
+		}, true},
+		{"a replica that is not there, then is", []history.Entry{replica("ScheduleKeyDeletion", 3, kmsapi.NotFoundException), replica("DescribeKey", 5, "")}, false},
+		{"a replica that is deleted and made anew", []history.Entry{
+			replica("DescribeKey", 3, ""), replica("ScheduleKeyDeletion", 5, ""), replica("DescribeKey", 7, kmsapi.NotFoundException), replica("DescribeKey", 9, ""),
+		}, false},
+		{"a replica that nobody deletes and that is gone", []history.Entry{replica("DescribeKey", 3, ""), replica("DescribeKey", 5, kmsapi.NotFoundException)}, true},
+		{"a replica whose deletion was cancelled and that is gone", []history.Entry{
+			replica("ScheduleKeyDeletion", 3, ""), replica("CancelKeyDeletion", 5, ""), replica("DescribeKey", 7, kmsapi.NotFoundException),
 		}, true},
 	} {
 		t.Run(lie.name, func(t *testing.T) {

@@ -30,6 +30,7 @@ type state struct {
 	material string // the current one; empty: unknown
 	before   string // one that a rotation put aside: it is never current again
 	multi    bool   // of several Regions: its state and material change by themselves
+	doomed   bool   // of several Regions, and its deletion was asked for: it may go, and come anew as a replica
 	rotates  bool   // automatically: its material changes by itself
 }
 

@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 
 	"meridian/cluster/history"
 	"meridian/keyengine/kmsapi"
@@ -41,6 +42,7 @@ func ruleOf(op string) rule {
 // nextKey is a key of one Region as AWS's table of key states describes it.
 func nextKey(s state, st step) (state, bool) {
 	e := st.entry
+	s.multi = s.multi || strings.HasPrefix(st.object.ID, "mrk-")
 	switch {
 	case e.Operation == "CreateKey":
 		ok := s.is == absent
@@ -72,7 +74,10 @@ func tracked(key string) bool { return key == enabled || key == disabled || key 
 func refusedKey(s state, e *history.Entry) (state, bool) {
 	switch e.Code {
 	case kmsapi.NotFoundException:
-		if s.is == present && (s.multi || s.key == pendingDeletion || s.key == "") {
+		if s.multi {
+			return lostMember(s)
+		}
+		if s.is == present && (s.key == pendingDeletion || s.key == "") {
 			return state{is: absent}, true // its time had come
 		}
 		return s, e.Ask.Alias != "" || s.be(absent)
@@ -87,6 +92,15 @@ func refusedKey(s state, e *history.Entry) (state, bool) {
 		}
 		r := ruleOf(e.Operation)
 		return s, s.multi || s.key == "" || !tracked(s.key) || !slices.Contains(r.in, s.key)
+	}
+	return s, true
+}
+
+// lostMember is a multi-Region key that is not there: it was not made yet, or it was deleted. It may come at any time,
+// for replicas are made by the primary's Region.
+func lostMember(s state) (state, bool) {
+	if s.is == present {
+		return state{multi: true}, s.doomed
 	}
 	return s, true
 }
@@ -109,7 +123,7 @@ func described(s state, e *history.Entry) (state, bool) {
 	if a.MultiRegion {
 		s.multi = true
 	}
-	if s.textTold && s.text != a.Description {
+	if s.textTold && s.text != a.Description && !s.doomed {
 		return s, false
 	}
 	s.text, s.textTold = a.Description, true
@@ -140,6 +154,10 @@ func changed(s state, e *history.Entry, r rule) (state, bool) {
 		s.key = r.in[0]
 	}
 	switch e.Operation {
+	case "ScheduleKeyDeletion":
+		s.doomed = s.multi
+	case "CancelKeyDeletion":
+		s.doomed = s.doomed && e.Outcome == history.Unknown
 	case "UpdateKeyDescription":
 		s.text, s.textTold = e.Ask.Description, true
 	case "EnableKeyRotation":

@@ -101,6 +101,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.duplicate(),
 		a.heal(),
 		a.clock(),
+		a.chaos(),
 	)
 	add(
 		"part",

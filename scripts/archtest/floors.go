@@ -78,6 +78,7 @@ func Floors() map[string]Floor {
 		// Clusters of processes.
 		"cluster":             {Number: 4},
 		"cluster/bench":       {Number: 4},
+		"cluster/chaos":       {Number: 4},
 		"cluster/console":     {Number: 4},
 		"cluster/clustertest": {Number: 4},
 		"cluster/live":        {Number: 4},
@@ -108,6 +109,7 @@ func Owners() map[string][]string {
 		"github.com/emmansun":           {"keyengine/primitive/sm2"},
 		"github.com/aws": {
 			"cluster/bench",
+			"cluster/chaos",
 			"cluster/e2e",
 			"cluster/history",
 			"cluster/live",

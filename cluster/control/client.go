@@ -153,23 +153,34 @@ func (c *Client) Events(ctx context.Context, q EventQuery) iter.Seq2[Event, erro
 	if q.Follow {
 		v.Set("follow", "1")
 	}
-	return func(yield func(Event, error) bool) {
-		resp, err := c.do(ctx, http.MethodGet, "/v1/events?"+v.Encode(), nil)
+	return lines[Event](ctx, c, "/v1/events?"+v.Encode())
+}
+
+// Records yields the records of the node's log as they are stored, from a seq to the present end, and an error at the
+// end if it was not the end of the log.
+func (c *Client) Records(ctx context.Context, from uint64) iter.Seq2[Record, error] {
+	return lines[Record](ctx, c, "/v1/records?from="+strconv.FormatUint(from, 10))
+}
+
+// lines yields the JSON values of an answer, and an error at its end if it broke off.
+func lines[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		resp, err := c.do(ctx, http.MethodGet, path, nil)
 		if err != nil {
-			yield(Event{}, err)
+			yield(*new(T), err)
 			return
 		}
 		defer resp.Body.Close()
-		for lines := json.NewDecoder(resp.Body); ; {
-			var e Event
-			err := lines.Decode(&e)
+		for in := json.NewDecoder(resp.Body); ; {
+			var v T
+			err := in.Decode(&v)
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {
-				err = fmt.Errorf("events: %w", err)
+				err = fmt.Errorf("%s: %w", path, err)
 			}
-			if !yield(e, err) || err != nil {
+			if !yield(v, err) || err != nil {
 				return
 			}
 		}

@@ -10,6 +10,7 @@
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
 //	POST /v1/identity          reads the identity file again; the answer (Identity) says which one is in force then
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
+//	GET  /v1/records           JSON lines of Record: the log as it is stored; query: from (seq)
 //	GET  /v1/keys/{id}         KeyState; query: account, seq, at (ms): as it was, from a replay of the event log
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
 //	GET  /v1/backup            the state as a snapshot, event log included
@@ -114,6 +115,12 @@ type Event struct {
 	Key       string          `json:"key,omitempty"` // key id
 	RequestID string          `json:"requestId,omitempty"`
 	Data      json.RawMessage `json:"data"`
+}
+
+// Record is one record of a Region's log as it is stored, for who decodes it. No record holds a secret.
+type Record struct {
+	Seq    uint64 `json:"seq"`
+	Record []byte `json:"record"`
 }
 
 // Checkpoint is a consistent copy of a node's state that `verify` may open.

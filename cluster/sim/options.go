@@ -18,6 +18,7 @@ type Options struct {
 	Workers int           // 0: one per processor
 	// MaxFailures stops the run after so many; 0: 10.
 	MaxFailures int
+	Watch       Watcher // is told of each decision; nil: nobody. Needs Workers: 1
 
 	noAntiEntropy bool // a planted defect: what was lost is never sent again
 	noLifeCheck   bool // another: what was sent in an earlier life is taken in

@@ -32,6 +32,7 @@ func (w *world) backUp(r int) {
 	for k := range g.keys {
 		g.backup.keys[k] = kept{g.keys[k].local, len(g.keys[k].log)}
 	}
+	w.options.Watch.BackedUp(regionNames[r])
 	w.tracef("%s is backed up", regionNames[r])
 }
 
@@ -41,6 +42,7 @@ func (w *world) restore(r int) {
 	w.count("fault: Region restored")
 	g.up, g.seen = true, g.backup.seen
 	g.life++
+	w.options.Watch.Restored(regionNames[r], g.life)
 	w.tracef("%s is restored from its backup; life %d", regionNames[r], g.life)
 	for k := range g.keys {
 		old := &g.backup.keys[k]

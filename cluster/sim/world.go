@@ -66,6 +66,9 @@ type member struct {
 }
 
 func newWorld(o Options) *world {
+	if o.Watch == nil {
+		o.Watch = nobody{}
+	}
 	pcg := rand.NewPCG(0, 0)
 	return &world{options: o, pcg: pcg, rng: rand.New(pcg), coverage: Coverage{}}
 }
@@ -166,6 +169,7 @@ func (w *world) apply(r, k int, c family.Command) error {
 		m := &w.regions[r].keys[k]
 		m.log = append(m.log, events...)
 	}
+	w.options.Watch.Decided(regionNames[r], w.now, string(rune('0'+k)), c, events)
 	w.judge.change(w, r, k, &before, c)
 	if lost {
 		w.count("fault: leader lost, applied")

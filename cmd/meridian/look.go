@@ -229,18 +229,31 @@ func (a *app) printLog(l cluster.Line) error {
 }
 
 func (a *app) verify() *cobra.Command {
-	return &cobra.Command{
+	var invariants, follow bool
+	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Replay every node's log and compare",
+		Short: "Replay every node's log and compare, or audit what the Regions did",
 		Long: `Replays the event log of every node from its first record, and compares what it leads to with the state on its disk,
 the hash chain with its links, and the nodes of a Region with each other. Nodes that run make a copy for it.
-Exit code 1: something does not agree; 3: a node could not be read.`,
-		Example: `  meridian verify -o json | jq .ok`,
-		Args:    exactly(0),
+
+With --invariants it reads the event log of every running Region instead, while callers go on, and judges each decision by
+the invariants of multi-Region keys: one writer for each version, one primary for each epoch, no material in use before
+every member has it, no tombstone that rises, and so on. With --follow it reads on every second until it is told to end.
+
+Exit code 1: something does not agree; 3: a node or a Region could not be read.`,
+		Example: `  meridian verify -o json | jq .ok
+  meridian verify --invariants --follow`,
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.open()
 			if err != nil {
 				return err
+			}
+			switch {
+			case follow && !invariants:
+				return fmt.Errorf("%w: --follow needs --invariants", cluster.ErrUsage)
+			case invariants:
+				return a.inspect(cmd.Context(), c.NewInspection(), follow)
 			}
 			v, err := c.Verify(cmd.Context())
 			if a.json {
@@ -254,6 +267,9 @@ Exit code 1: something does not agree; 3: a node could not be read.`,
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&invariants, "invariants", false, "judge what the Regions did by the invariants of multi-Region keys")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "with --invariants: go on, and show what is found when it is found")
+	return cmd
 }
 
 func (a *app) printVerification(v cluster.Verification) error {

@@ -38,6 +38,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("POST /v1/identity", n.reloadIdentity)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
+	mux.HandleFunc("GET /v1/records", n.getRecords)
 	mux.HandleFunc("GET /v1/keys/{id}", n.getKey)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)
 	mux.HandleFunc("GET /v1/backup", n.getBackup)
@@ -175,14 +176,10 @@ func (n *Node) shutdown(w http.ResponseWriter, _ *http.Request) {
 // getEvents streams the events of the log, and with follow=1 goes on with those to come.
 func (n *Node) getEvents(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	from := uint64(1)
-	if s := q.Get("from"); s != "" {
-		v, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Errorf("from=%s is not a seq", s))
-			return
-		}
-		from = max(v, 1)
+	from, err := seqOf(q.Get("from"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
 	}
 	key := q.Get("key")
 	if i := strings.LastIndex(key, "/"); i >= 0 {
@@ -207,6 +204,34 @@ func (n *Node) getEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// getRecords streams the records of the log as they are stored, to the present end.
+func (n *Node) getRecords(w http.ResponseWriter, r *http.Request) {
+	from, err := seqOf(r.URL.Query().Get("from"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	for stored := range n.store.Events(from) {
+		if out.Encode(control.Record{Seq: stored.Seq, Record: stored.Record}) != nil {
+			return
+		}
+	}
+}
+
+// seqOf is the seq that a query asks for; empty: the first.
+func seqOf(text string) (uint64, error) {
+	if text == "" {
+		return 1, nil
+	}
+	seq, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("from=%s is not a seq", text)
+	}
+	return max(seq, 1), nil
 }
 
 // writeAdminFile tells who may read the node's folder where the admin socket is.

@@ -215,7 +215,7 @@ func (c *cluster) leader(t *testing.T, region string) string {
 	return name
 }
 
-// verify has every node's log replayed and its state compared.
+// verify has every node's log replayed and its state compared, and what the Regions did judged.
 func (c *cluster) verify(t *testing.T) {
 	t.Helper()
 	var report struct {
@@ -235,6 +235,16 @@ func (c *cluster) verify(t *testing.T) {
 		if !n.ChainOK || len(n.Problems) > 0 || n.Seq == 0 {
 			t.Errorf("verify %s: %+v", n.Name, n)
 		}
+	}
+	var audit struct {
+		OK       bool              `json:"ok"`
+		Seqs     map[string]uint64 `json:"seqs"`
+		Open     int               `json:"open"`
+		Findings []json.RawMessage `json:"findings"`
+	}
+	parse(t, c.do(t, "verify", "--invariants", "-o", "json"), &audit)
+	if !audit.OK || len(audit.Seqs) != len(regions()) || audit.Open > 0 {
+		t.Errorf("verify --invariants: %+v: %s", audit, audit.Findings)
 	}
 }
 

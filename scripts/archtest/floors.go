@@ -65,6 +65,7 @@ func Floors() map[string]Floor {
 
 		// Whole nodes and whole worlds.
 		"region/node/...":  {Number: 3},
+		"cluster/auditor":  {Number: 3},
 		"cluster/check":    {Number: 3},
 		"cluster/control":  {Number: 3},
 		"cluster/fault":    {Number: 3},

@@ -227,8 +227,8 @@ func (w *walk) open() string {
 			parts = append(parts, p.region.Name+" has work that is due")
 		}
 		for _, l := range p.lags {
-			if l.LinkUp && l.PendingKeys > 0 && !slices.Contains(away, l.To) {
-				parts = append(parts, fmt.Sprintf("%s owes %s %d keys", l.From, l.To, l.PendingKeys))
+			if l.Moving() && !slices.Contains(away, l.To) {
+				parts = append(parts, fmt.Sprintf("%s owes %s %d keys", l.From, l.To, l.PendingKeys-l.DelayedKeys-l.SaidKeys))
 			}
 		}
 	}

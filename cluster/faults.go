@@ -67,11 +67,22 @@ func (c *Cluster) pushFaults(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	return c.push(ctx, names, "the faults", func(ctx context.Context, client *control.Client) error {
+		version, err := client.SetFaults(ctx, t)
+		if err == nil && version < t.Version {
+			err = fmt.Errorf("version %d is in force, not %d", version, t.Version)
+		}
+		return err
+	})
+}
+
+// push tells nodes something until each has confirmed it. Nodes that end meanwhile need not.
+func (c *Cluster) push(ctx context.Context, names []string, what string, tell func(context.Context, *control.Client) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, pushTime)
 	defer cancel()
 	errs := make(chan error)
 	for _, name := range names {
-		go func() { errs <- c.pushTo(ctx, name, t) }()
+		go func() { errs <- c.pushTo(ctx, name, what, tell) }()
 	}
 	for range names {
 		err = errors.Join(err, <-errs)
@@ -79,11 +90,11 @@ func (c *Cluster) pushFaults(ctx context.Context, names []string) error {
 	return err
 }
 
-// pushTo tries until a node confirms: one that just started may have read the old table and have no admin socket
+// pushTo tries until a node confirms: one that just started may have read the old file and have no admin socket
 // yet.
-func (c *Cluster) pushTo(ctx context.Context, name string, t fault.Table) error {
+func (c *Cluster) pushTo(ctx context.Context, name, what string, tell func(context.Context, *control.Client) error) error {
 	for {
-		err := c.pushOnce(ctx, name, t)
+		err := c.pushOnce(ctx, name, tell)
 		if err == nil {
 			return nil
 		}
@@ -92,22 +103,18 @@ func (c *Cluster) pushTo(ctx context.Context, name string, t fault.Table) error 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: node %s did not confirm the faults: %w", ErrUnknown, name, err)
+			return fmt.Errorf("%w: node %s did not confirm %s: %w", ErrUnknown, name, what, err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-func (c *Cluster) pushOnce(ctx context.Context, name string, t fault.Table) error {
+func (c *Cluster) pushOnce(ctx context.Context, name string, tell func(context.Context, *control.Client) error) error {
 	client, err := control.Connect(c.Dir.Node(name))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, adminTime)
 	defer cancel()
-	version, err := client.SetFaults(ctx, t)
-	if err == nil && version < t.Version {
-		err = fmt.Errorf("version %d is in force, not %d", version, t.Version)
-	}
-	return err
+	return tell(ctx, client)
 }

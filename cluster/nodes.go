@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -339,5 +340,5 @@ func (c *Cluster) Resume(ctx context.Context, names ...string) error {
 			return fmt.Errorf("resume node %s: %w", name, err)
 		}
 	}
-	return c.pushFaults(ctx, names)
+	return errors.Join(c.pushFaults(ctx, names), c.pushDials(ctx, names))
 }

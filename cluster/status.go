@@ -31,6 +31,8 @@ type Status struct {
 	SupervisorPID      int            `json:"supervisorPid"` // 0: none lives
 	Regions            []RegionStatus `json:"regions"`
 	Faults             []fault.Rule   `json:"faults"`
+	LagProfile         string         `json:"lagProfile"`           // that is in force; empty: none
+	SyncPaused         []string       `json:"syncPaused,omitempty"` // Regions that neither send to others nor hear them
 }
 
 // RegionStatus is what is known about a Region.
@@ -68,7 +70,12 @@ func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	dials, err := c.Dials()
+	if err != nil {
+		return Status{}, err
+	}
 	s := Status{
+		LagProfile: dials.Lag.Name, SyncPaused: dials.Paused,
 		ClusterID: c.File.ID, ClockOffsetSeconds: c.File.ClockOffsetSeconds,
 		Endpoint: "http://" + c.File.Addr(c.File.Port), Faults: faults,
 		Regions: make([]RegionStatus, len(c.File.Regions)),

@@ -68,6 +68,20 @@ func (v *View) Due(now int64) iter.Seq[Ref] {
 	}
 }
 
+// HandsOver reports whether a family that is due by its row only waits for the end of a hand-off that has longer than
+// the usual time, and until when.
+func (v *View) HandsOver(ref Ref, now, timeout int64) (until int64, ok bool) {
+	l, found := v.Family(ref)
+	if !found || !primaryHere(v.place, l) || l.Record.Handoff == nil {
+		return 0, false
+	}
+	if expiry, expires := family.Expiry(l); expires && expiry <= now {
+		return 0, false
+	}
+	until = l.HandoffAt + timeout
+	return until, now < until
+}
+
 // NextDue returns when the next family has work to do.
 func (v *View) NextDue() (at int64, ok bool) {
 	for k := range v.rows.Scan([]byte(prefixDue), nil) {

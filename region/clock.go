@@ -83,6 +83,9 @@ func (r *Region) AdvanceClock(ctx context.Context, offset int64) error {
 	case r.dueNow <- struct{}{}:
 	default: // called for already
 	}
+	if r.relay != nil {
+		r.relay.TimeMoved()
+	}
 	return nil
 }
 
@@ -99,14 +102,30 @@ func (r *Region) ReadClock() (c Reading) {
 	c.Now = r.Now()
 	r.snapshot(func(v *keyengine.View) {
 		c.Offset = v.ClockOffset()
-		for range v.Due(c.Now) {
-			c.Overdue = true
-			break
-		}
 		for w := range v.Waiting(c.Now + 1) {
 			c.Next = &w
 			break
 		}
+		for ref := range v.Due(c.Now) {
+			until, waits := v.HandsOver(ref, c.Now, r.handoffTimeout())
+			if !waits {
+				c.Overdue = true
+				break
+			}
+			c.sooner(keyengine.Work{Ref: ref, At: until, What: "end of the hand-off"})
+		}
 	})
+	for _, l := range r.Lag() {
+		if l.NextDue > 0 && !l.Paused && l.LinkUp {
+			c.sooner(keyengine.Work{At: l.NextDue, What: "word to " + l.To + " that the lag profile holds back"})
+		}
+	}
 	return c
+}
+
+// sooner makes w the next work if it is.
+func (c *Reading) sooner(w keyengine.Work) {
+	if c.Next == nil || w.At < c.Next.At {
+		c.Next = &w
+	}
 }

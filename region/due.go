@@ -38,7 +38,11 @@ func (r *Region) executeDue(ctx context.Context) {
 func (r *Region) dueRound(ctx context.Context) {
 	now := r.Now()
 	var due []keyengine.Ref
-	for ref := range r.view().Due(now) {
+	view := r.view()
+	for ref := range view.Due(now) {
+		if _, waits := view.HandsOver(ref, now, r.handoffTimeout()); waits {
+			continue
+		}
 		if due = append(due, ref); len(due) == dueAtOne {
 			break
 		}
@@ -53,6 +57,9 @@ func (r *Region) dueRound(ctx context.Context) {
 		}
 	}
 }
+
+// handoffTimeout is how long a hand-off may take, in ms: the lag profile's delays must not end it.
+func (r *Region) handoffTimeout() int64 { return r.Dial.Handoff(r.HandoffTimeout).Milliseconds() }
 
 func (r *Region) runDue(ctx context.Context, ref keyengine.Ref, now int64) error {
 	p, err := r.decider()

@@ -37,5 +37,5 @@ func (r *Region) outlived(ctx context.Context, remembered uint64) error {
 
 // ownFacts are the facts of the Region's own commands.
 func (r *Region) ownFacts() keyengine.Facts {
-	return keyengine.Facts{Caller: automatic, HandoffTimeout: r.HandoffTimeout.Milliseconds(), Regions: r.Regions}
+	return keyengine.Facts{Caller: automatic, HandoffTimeout: r.handoffTimeout(), Regions: r.Regions}
 }

@@ -51,7 +51,7 @@ func decideAt[Reply any](ctx context.Context, r *Region, p *proposer, call *kmsa
 	o := p.submit(ctx, &proposal{
 		dedup: dedupKey(call, c.Operation()), command: c, secrets: secrets,
 		facts: keyengine.Facts{
-			RequestID: call.RequestID, Caller: call.Caller, HandoffTimeout: r.HandoffTimeout.Milliseconds(), Regions: r.Regions,
+			RequestID: call.RequestID, Caller: call.Caller, HandoffTimeout: r.handoffTimeout(), Regions: r.Regions,
 			Asker: r.askerOf(call),
 		},
 	})

@@ -76,8 +76,10 @@ type Config struct {
 	Attestation *attestation.Roots
 	// Directory returns the identity file in force; nil: there is none.
 	Directory func() *identity.Directory
-	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6).
+	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6), unless Dial stretches it.
 	HandoffTimeout time.Duration
+	// Dial is how the synchronisation between Regions is set; nil: nothing is held back.
+	Dial *replication.Dial
 	// NewRelay makes what carries families to other Regions while this node leads; nil: nothing does.
 	NewRelay func(replication.Region) Relay
 	Logger   *slog.Logger
@@ -88,8 +90,10 @@ type Relay interface {
 	// Start begins the work of a term, Stop ends it.
 	Start(term uint64) error
 	Stop()
-	// Changed says that the state of these families changed. It does not block.
-	Changed(refs ...keyengine.Ref)
+	// Changed says that the state of these families changed, by records up to the Region time at. It does not block.
+	Changed(at int64, refs ...keyengine.Ref)
+	// TimeMoved says that the Region's time was moved ahead.
+	TimeMoved()
 	// Precheck asks another Region for its consent; nil: yes, or no answer in time.
 	Precheck(ctx context.Context, dst string, pre replication.Pre) *kmsapi.Fault
 	// Lag returns how far each other Region is behind.
@@ -146,6 +150,9 @@ func assemble(c Config) *Region {
 	r.clock = NewClock(c.Wall, func() int64 { return r.view().ClockOffset() })
 	if r.HandoffTimeout == 0 {
 		r.HandoffTimeout = DefaultHandoffTimeout
+	}
+	if r.Dial == nil {
+		r.Dial = new(replication.Dial)
 	}
 	if r.Generator == nil {
 		r.Generator = newBounded(r.Primitives, r.Random)

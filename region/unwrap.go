@@ -87,9 +87,9 @@ func (c *materialCache) forget(ref keyengine.Ref) {
 	delete(c.keys, ref)
 }
 
-// Changed tells the Region which rows a record changed; all where a restore replaced the state. It
-// does not block.
-func (r *Region) Changed(keys [][]byte, all bool) {
+// Changed tells the Region which rows a record of the Region time at changed; all where a restore replaced the
+// state. It does not block.
+func (r *Region) Changed(keys [][]byte, at int64, all bool) {
 	if all {
 		r.materials.clear()
 		r.followSealingKey()
@@ -106,7 +106,7 @@ func (r *Region) Changed(keys [][]byte, all bool) {
 		}
 	}
 	if r.relay != nil {
-		r.relay.Changed(refs...)
+		r.relay.Changed(at, refs...)
 	}
 }
 

@@ -85,7 +85,7 @@ func newWorldIn(t testing.TB, in setting, skew ...time.Duration) *world {
 			Fatal: func(err error) { t.Errorf("store %d: %v", i, err) },
 			OnApply: func(c keystore.Change) {
 				if r := behind[i].Load(); r != nil {
-					r.Changed(c.Keys, c.All)
+					r.Changed(c.Keys, c.At, c.All)
 				}
 			},
 		})

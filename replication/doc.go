@@ -14,7 +14,7 @@
 //
 //	relay := replication.New(replication.Config{…})
 //	relay.Start(term)            // this node became leader
-//	relay.Changed(ref)           // a family's row changed
+//	relay.Changed(at, ref)         // a family's row changed
 //	relay.Stop()                 // it leads no more
 //
 // Between Start and Stop a Relay owns one planner goroutine, one goroutine for each other Region and

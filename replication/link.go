@@ -58,6 +58,8 @@ type item struct {
 	since  time.Time
 	delay  time.Duration // of the last back-off
 	timer  *time.Timer   // puts it back; nil: it is ready or flying
+	due    int64         // Region time until which a lag profile holds it, or a part of it; 0: it does not
+	said   bool          // all was said, and the state waits for the other Region's word
 	flying bool
 	again  bool  // there was news while it was flying
 	force  force // for the next flight
@@ -80,6 +82,7 @@ func (f force) and(g force) force {
 // leader, costs some that change nothing.
 type memory struct {
 	told family.Version // of our record
+	bare bool           // which went without the materials that it is to carry
 	inc  family.Version // of our status
 	sv   uint64
 }
@@ -211,7 +214,7 @@ func (l *link) dispatch(ref keyengine.Ref) {
 // settle says what becomes of a family whose sender has returned.
 func (l *link) settle(ref keyengine.Ref, res result) {
 	it := l.items[ref]
-	it.flying = false
+	it.flying, it.due, it.said = false, res.due, false
 	l.flying--
 	l.reached(res.err)
 	l.memories[ref] = res.memory
@@ -220,11 +223,17 @@ func (l *link) settle(ref keyengine.Ref, res result) {
 		it.force = it.force.and(it.flown)
 		it.delay = min(max(2*it.delay, resendFirst), resendAtMost)
 		it.timer = time.AfterFunc(jitter(it.delay), func() { l.note(ref) })
-	case it.again || res.more.record || res.more.status:
+	case it.again || res.due == 0 && (res.more.record || res.more.status):
 		it.force, it.delay = it.force.and(res.more), 0
+		if res.due != 0 {
+			it.force = it.force.and(it.flown)
+		}
 		l.ready = append(l.ready, ref)
+	case res.due != 0: // a lag profile holds back the rest
+		it.force, it.delay = it.force.and(it.flown).and(res.more), 0
+		it.timer = time.AfterFunc(l.untilDue(res.due), func() { l.note(ref) })
 	case res.open:
-		it.force, it.delay = force{}, 0
+		it.force, it.delay, it.said = force{}, 0, true
 		it.timer = time.AfterFunc(jitter(remindAfter), func() { l.remind(ref) })
 	default:
 		delete(l.items, ref)
@@ -349,7 +358,8 @@ func (l *link) resealTo(key sealingKey, life uint64) {
 func (l *link) lag(now time.Time, owed []keyengine.Ref) Lag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := Lag{To: l.to, LinkUp: l.up, PendingKeys: len(l.items)}
+	out := Lag{To: l.to, LinkUp: l.up, Paused: l.paused(l.to), PendingKeys: len(l.items)}
+	regionTime := l.config.Region.Now()
 	for _, ref := range owed {
 		if l.items[ref] == nil {
 			out.PendingKeys++
@@ -357,6 +367,15 @@ func (l *link) lag(now time.Time, owed []keyengine.Ref) Lag {
 	}
 	for _, it := range l.items {
 		out.OldestMillis = max(out.OldestMillis, now.Sub(it.since).Milliseconds())
+		if it.said && it.timer != nil {
+			out.SaidKeys++
+		}
+		if it.due > regionTime && it.timer != nil {
+			out.DelayedKeys++
+			if out.NextDue == 0 || it.due < out.NextDue {
+				out.NextDue = it.due
+			}
+		}
 	}
 	return out
 }

@@ -19,6 +19,9 @@ func (s *session) handle(ctx context.Context, src string, kind Kind, raw []byte)
 		s.poison(src, kind, raw, fmt.Errorf("%w: unknown Region", errForged))
 		return nil
 	}
+	if s.paused(src) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	a, sealed := s.consider(ctx, src, kind, raw)
@@ -167,15 +170,19 @@ func (s *session) enclose(src string, a answered, err error) (*AnswerBody, *Seal
 	case a.newer == nil:
 		return a.AnswerBody, nil, nil
 	}
-	l := s.links[src]
+	l, rec := s.links[src], &a.newer.Record
+	heldBack, bare := s.holds(keyengine.Ref{Account: rec.Account, KeyID: rec.KeyID}, a.newer, src)
+	if heldBack { // it comes by itself when it is due
+		return a.AnswerBody, nil, nil
+	}
 	a.Code, a.Record = CodeNewer, s.recordBody(a.newer, family.Version{})
 	key := l.sealTo()
-	if len(key.public) == 0 {
+	if len(key.public) == 0 || bare {
 		return a.AnswerBody, nil, nil
 	}
 	var materials []stored
 	s.config.Region.View(func(v *keyengine.View) { materials = storedOf(v, l.carries(a.newer, nil)) })
-	sealed, err := s.seal(src, key, &a.newer.Record, a.newer.Record.Version, materials[:min(len(materials), MaxMaterials)])
+	sealed, err := s.seal(src, key, rec, rec.Version, materials[:min(len(materials), MaxMaterials)])
 	return a.AnswerBody, sealed, err
 }
 

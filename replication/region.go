@@ -23,6 +23,8 @@ type Region interface {
 	NextLeaf() uint64
 	// Precheck says whether this Region, as things are now, would refuse p; nil: it would not.
 	Precheck(ctx context.Context, p Pre) *kmsapi.Fault
+	// Now is the Region's time, ms since 1970 UTC.
+	Now() int64
 	// Life is how often the Region's history was begun anew; it starts at 1.
 	Life() uint64
 	// Outlived begins a life after remembered, which another Region knows of this one.
@@ -59,6 +61,10 @@ type Pre struct {
 type Lag struct {
 	To           string
 	LinkUp       bool
+	Paused       bool  // the synchronisation between the two stands still
 	PendingKeys  int   // families with something to send
+	SaidKeys     int   // of them, those of which all was said: the other Region's word is waited for
+	DelayedKeys  int   // of them, those that a lag profile holds back
+	NextDue      int64 // Region time at which the first of those may leave; 0: there is none
 	OldestMillis int64 // how long the oldest of them has waited
 }

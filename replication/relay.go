@@ -23,6 +23,7 @@ type Config struct {
 	Region    Region
 	Ring      *keyring.Ring
 	Bus       Bus
+	Dial      *Dial        // how the synchronisation is set; nil: nothing is held back or paused
 	Logger    *slog.Logger // nil: none
 }
 
@@ -35,6 +36,7 @@ type Relay struct {
 	peers    map[string][]byte // the others'
 	counters counters
 	poisons  poisons
+	moments  moments
 	locks    [64]chan struct{} // one family's messages are taken in one at a time
 
 	mu      sync.Mutex
@@ -55,6 +57,10 @@ func New(c Config) *Relay {
 	for i := range r.locks {
 		r.locks[i] = make(chan struct{}, 1)
 	}
+	if r.config.Dial == nil {
+		r.config.Dial = new(Dial)
+	}
+	r.config.Dial.tell(r)
 	return r
 }
 
@@ -118,12 +124,33 @@ func (r *Relay) started() *session {
 	return r.session
 }
 
-// Changed says that the rows of these families changed: it is called after each applied record,
-// never blocks, and does nothing while the Relay is stopped.
-func (r *Relay) Changed(refs ...keyengine.Ref) {
+// Changed says that the rows of these families changed, by records up to the Region time at: it is called after
+// what was applied can be read, and never waits. While the Relay is stopped it only notes the time.
+func (r *Relay) Changed(at int64, refs ...keyengine.Ref) {
+	r.noteMoments(at, refs)
 	if s := r.started(); s != nil {
 		s.news.put(refs...)
 	}
+}
+
+// noteMoments notes when families changed, if a lag profile needs to know.
+func (r *Relay) noteMoments(at int64, refs []keyengine.Ref) {
+	refs = slices.DeleteFunc(slices.Clone(refs), func(ref keyengine.Ref) bool { return !multiRegion(ref) })
+	if len(refs) == 0 {
+		return
+	}
+	profile := r.config.Dial.Now().Lag
+	longest := profile.Longest()
+	if longest == 0 {
+		return
+	}
+	r.config.Region.View(func(v *keyengine.View) {
+		for _, ref := range refs {
+			if l, ok := v.Family(ref); ok && l.Record.Multi {
+				r.moments.note(ref, l, at, at-longest.Milliseconds())
+			}
+		}
+	})
 }
 
 // plan tells each link of the families that concern its Region, and finishes the births that are

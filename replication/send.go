@@ -21,12 +21,16 @@ type parcel struct {
 	salvage []stored // with the status
 	ask     bool     // what the other Region has, see reborn.go
 	open    bool     // the state demands a message, though the memory may say that it was said
+	told    bool     // the other Region has this record
+	bare    bool     // the record goes, or went, without the materials that it is to carry
+	due     int64    // Region time at which what a lag profile holds back may go; 0: it holds nothing
 }
 
 // result is what came of delivering a parcel.
 type result struct {
 	memory memory
 	open   bool
+	due    int64 // of the parcel
 	more   force
 	err    error // nothing, or not all, was said: try again later
 }
@@ -56,13 +60,14 @@ func (l *link) pack(ref keyengine.Ref, f force, m memory) (p *parcel) {
 			p.open = true
 			switch o.What {
 			case family.SendRecord:
-				p.record = p.record || m.told != local.Record.Version
+				p.record = p.record || m.told != local.Record.Version || m.bare
 			case family.SendStatus:
 				p.status = p.status || !known
 			case family.SendQuestion:
 				p.ask = true
 			}
 		}
+		p.told = m.told == local.Record.Version
 		if p.record {
 			p.carried = storedOf(v, l.carries(local, f.want))
 		}
@@ -99,7 +104,8 @@ func (l *link) deliver(ref keyengine.Ref, f force, m memory, key sealingKey) res
 	if p == nil {
 		return result{memory: m}
 	}
-	res := result{memory: m, open: p.open}
+	l.hold(ref, p, m)
+	res := result{memory: m, open: p.open, due: p.due}
 	if p.record {
 		l.deliverRecord(p, key, &res)
 	}
@@ -122,7 +128,10 @@ func (l *link) deliverRecord(p *parcel, key sealingKey, res *result) {
 	if res.err = err; err != nil {
 		return
 	}
-	res.memory.told = rec.Version
+	res.memory.told, res.memory.bare = rec.Version, p.bare
+	if p.bare {
+		return // what it lacks is known, and held back
+	}
 	if want := l.helps(p, a.Lacks); len(want) > 0 {
 		res.more = force{record: true, want: want}
 	}
@@ -224,6 +233,9 @@ func (l *link) learn(a *AnswerBody, e *Envelope) error {
 func (s *session) ask(ctx context.Context, dst string, kind Kind, body []byte, sealed *Sealed, timeout time.Duration) (*AnswerBody, *Envelope, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if s.paused(dst) {
+		return nil, nil, fmt.Errorf("%w: synchronisation with %s is paused", ErrUnreachable, dst)
+	}
 	request := s.envelope(dst, kind, body, sealed)
 	s.counters.sent.Add(1)
 	raw, err := s.config.Bus.Request(ctx, dst, kind, request)

@@ -75,7 +75,7 @@ func (s *site) decide(c keyengine.Command, secrets []eventlog.Secret) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	s.relay.Changed(slices.Collect(maps.Keys(changed))...)
+	s.relay.Changed(s.Now(), slices.Collect(maps.Keys(changed))...)
 	return d.Reply, nil
 }
 
@@ -121,6 +121,12 @@ func (s *site) Precheck(context.Context, replication.Pre) *kmsapi.Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refuse
+}
+
+func (s *site) Now() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.ahead).UnixMilli()
 }
 
 func (s *site) Life() uint64 {
@@ -229,13 +235,14 @@ func (s *site) material(t *testing.T, ref keyengine.Ref) (keyengine.NewMaterial,
 type world struct {
 	t       *testing.T
 	network *membus.Network
+	dial    *replication.Dial
 	sites   map[string]*site
 }
 
 // inWorld runs a story in a bubble, whose time is free.
 func inWorld(t *testing.T, o membus.Options, story func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, network: membus.New(o), sites: make(map[string]*site)}
+		w := &world{t: t, network: membus.New(o), dial: new(replication.Dial), sites: make(map[string]*site)}
 		var peers []replication.Peer
 		for _, region := range []string{east, west, south} {
 			ring, err := keyring.New(cluster, region, rand.Reader)
@@ -265,7 +272,7 @@ func inWorld(t *testing.T, o membus.Options, story func(w *world)) {
 
 func (w *world) newRelay(s *site, peers []replication.Peer) *replication.Relay {
 	return replication.New(replication.Config{
-		Place: s.place, ClusterID: cluster, Peers: peers, Region: s, Ring: s.ring, Bus: s.bus,
+		Place: s.place, ClusterID: cluster, Peers: peers, Region: s, Ring: s.ring, Bus: s.bus, Dial: w.dial,
 	})
 }
 

@@ -1,6 +1,6 @@
 // Package clustertest plays the node processes of a cluster, for tests of what starts, stops and asks them.
 //
-// A played node has a real folder, real ports and a real admin socket, and it obeys faults as a table, but it stores
+// A played node has a real folder, real ports and a real admin socket, and it obeys faults and dials as tables, but it stores
 // nothing: the lowest-numbered voter of a Region that lives leads, each is ready at once, and links owe a key while a
 // partition cuts them. Two files in its folder make it misbehave: crash (it ends at once, code 7) and deaf (it never
 // becomes ready). A node without a vote is not ready; the membership is a file in the Region's folder.
@@ -29,6 +29,7 @@ import (
 	"meridian/cluster/control"
 	"meridian/cluster/fault"
 	"meridian/cluster/layout"
+	"meridian/replication"
 )
 
 // Names of files in a node's folder that make it misbehave.
@@ -47,6 +48,7 @@ type node struct {
 	self   *layout.Node
 	dir    layout.NodeDir
 	faults *fault.Layer
+	dial   replication.Dial
 	token  string
 	stop   context.CancelFunc
 }
@@ -78,6 +80,13 @@ func Node(ctx context.Context, d layout.Dir, name string, log *slog.Logger) erro
 	table, err := fault.Load(d.FaultsFile())
 	if err == nil {
 		err = n.faults.Set(table)
+	}
+	if err != nil {
+		return err
+	}
+	dials, err := replication.LoadDials(d.DialsFile())
+	if err == nil {
+		err = n.dial.Set(dials)
 	}
 	if err != nil {
 		return err
@@ -157,6 +166,14 @@ func (n *node) admin() http.Handler {
 			return
 		}
 		reply(w, control.Faults{Version: n.faults.Version()})
+	})
+	mux.HandleFunc("PUT /v1/dials", func(w http.ResponseWriter, r *http.Request) {
+		var d replication.Dials
+		if err := json.NewDecoder(r.Body).Decode(&d); err != nil || n.dial.Set(d) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		reply(w, n.dial.Now())
 	})
 	mux.HandleFunc("GET /v1/events", n.events)
 	(&membership{node: n}).handle(mux)

@@ -15,6 +15,7 @@ import (
 
 	"meridian/cluster/fault"
 	"meridian/cluster/layout"
+	"meridian/replication"
 )
 
 // maxAnswer bounds an answer, and one line of an answer of lines, in bytes.
@@ -70,6 +71,13 @@ func (c *Client) SeedKey(ctx context.Context, k SeedKey) (s Seeded, err error) {
 // Call asks a leader to make a call of the API. A fault is part of the answer.
 func (c *Client) Call(ctx context.Context, k Call) (a Answer, err error) {
 	return a, c.call(ctx, http.MethodPost, "/v1/call", k, &a)
+}
+
+// SetDials sets how Regions follow each other and returns the version that is in force then.
+func (c *Client) SetDials(ctx context.Context, d replication.Dials) (uint64, error) {
+	var now replication.Dials
+	err := c.call(ctx, http.MethodPut, "/v1/dials", d, &now)
+	return now.Version, err
 }
 
 // SetFaults puts a table of faults in force and returns the version that is in force then.

@@ -9,6 +9,8 @@
 //	POST /v1/promote           Promote, at the leader: without the old primary's consent (Promoted)
 //	PUT  /v1/faults            fault.Table; the answer (Faults) comes when the table is in force
 //	POST /v1/identity          reads the identity file again; the answer (Identity) says which one is in force then
+//	GET  /v1/dials             replication.Dials: how the synchronisation between Regions is set
+//	PUT  /v1/dials             likewise; the answer comes when this node obeys
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
 //	GET  /v1/records           JSON lines of Record: the log as it is stored; query: from (seq)
 //	GET  /v1/keys/{id}         KeyState; query: account, seq, at (ms): as it was, from a replay of the event log
@@ -80,9 +82,19 @@ type Lag struct {
 	From         string `json:"from"`
 	To           string `json:"to"`
 	LinkUp       bool   `json:"linkUp"`
+	Paused       bool   `json:"paused,omitempty"` // the synchronisation of one of the two stands still
 	PendingKeys  int    `json:"pendingKeys"`
 	OldestMillis int64  `json:"oldestMillis"`
+	// SaidKeys are those of the pending ones of which all was said: the other Region's word is waited for.
+	SaidKeys int `json:"saidKeys,omitempty"`
+	// DelayedKeys are those of the pending ones that a lag profile holds back, NextDueMillis the Region time until
+	// which it holds the first of them.
+	DelayedKeys   int   `json:"delayedKeys,omitempty"`
+	NextDueMillis int64 `json:"nextDueMillis,omitempty"`
 }
+
+// Moving reports whether something is on its way that no profile holds back and no cut stops.
+func (l *Lag) Moving() bool { return l.LinkUp && l.PendingKeys > l.DelayedKeys+l.SaidKeys }
 
 // ClockOffset asks a Region to run its time ahead of its nodes' clocks by at least so much.
 type ClockOffset struct {

@@ -119,6 +119,9 @@ func (d Dir) ClusterFile() string { return filepath.Join(string(d), "cluster.jso
 // FaultsFile is the path of faults.json.
 func (d Dir) FaultsFile() string { return filepath.Join(string(d), "faults.json") }
 
+// DialsFile is the path of dials.json: the lag profile, and for which Regions the synchronisation is paused.
+func (d Dir) DialsFile() string { return filepath.Join(string(d), "dials.json") }
+
 // AttestationRoots is the path of the certificates that attestation documents must lead to, in PEM. Without the
 // file none is trusted.
 func (d Dir) AttestationRoots() string { return filepath.Join(string(d), "attestation-roots.pem") }

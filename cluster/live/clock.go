@@ -91,7 +91,7 @@ func (m *inProcess) busy(ctx context.Context) bool {
 			continue
 		}
 		for _, l := range lags {
-			if l.LinkUp && l.PendingKeys > 0 {
+			if l.Moving() {
 				return true
 			}
 		}

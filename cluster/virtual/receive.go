@@ -160,7 +160,10 @@ func (relay) Start(uint64) error { return nil }
 func (relay) Stop() {}
 
 // Changed implements region.Relay: each tick looks at what is owed.
-func (relay) Changed(...keyengine.Ref) {}
+func (relay) Changed(int64, ...keyengine.Ref) {}
+
+// TimeMoved implements region.Relay: likewise.
+func (relay) TimeMoved() {}
 
 // Precheck implements region.Relay: silence is consent.
 func (r relay) Precheck(ctx context.Context, dst string, pre replication.Pre) *kmsapi.Fault {

@@ -55,7 +55,7 @@ func newSite(w *World, name string, ring *keyring.Ring) (*site, error) {
 			MemTableBytes: 256 << 10, CacheBytes: 1 << 20,
 			OnApply: func(c keystore.Change) {
 				if n.still.Region != nil {
-					n.still.Changed(c.Keys, c.All)
+					n.still.Changed(c.Keys, c.At, c.All)
 				}
 			},
 		})

@@ -58,7 +58,10 @@ func (a *app) printClock(s cluster.ClockStatus) error {
 		for _, r := range s.Regions {
 			next := "-"
 			if r.Next != nil {
-				next = fmt.Sprintf("%s %s of %s", r.Next.Time, r.Next.What, r.Next.Key)
+				next = r.Next.Time + " " + r.Next.What
+				if r.Next.Key != "" {
+					next += " of " + r.Next.Key
+				}
 			}
 			if r.Overdue {
 				next = "now"

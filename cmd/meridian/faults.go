@@ -132,6 +132,9 @@ func (a *app) heal() *cobra.Command {
 				return err
 			}
 			a.note("healed")
+			if d, err := c.Dials(); err == nil && len(d.Paused) > 0 {
+				a.note("synchronisation stays paused: %s; `meridian sync resume` ends that", strings.Join(d.Paused, ", "))
+			}
 			return a.faultsJSON(c)
 		},
 	}

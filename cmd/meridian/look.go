@@ -80,6 +80,12 @@ func (a *app) printStatus(s cluster.Status) error {
 	for _, r := range s.Faults {
 		fmt.Fprintln(a.out, "fault:", r)
 	}
+	if s.LagProfile != "" {
+		fmt.Fprintln(a.out, "lag profile:", s.LagProfile)
+	}
+	for _, r := range s.SyncPaused {
+		fmt.Fprintln(a.out, "synchronisation paused:", r)
+	}
 	for _, line := range identities(s) {
 		fmt.Fprintln(a.out, "identity:", line)
 	}
@@ -113,7 +119,8 @@ func (a *app) lag() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lag",
 		Short: "Show how far Regions are behind each other",
-		Long: `Shows for each pair of Regions whether the link is up, how many keys one owes the other, and for how long.
+		Long: `Shows for each pair of Regions whether the link is up, how many keys one owes the other, how many of them a lag
+profile holds back, and for how long. The subcommands show and change the lag profile.
 With --wait-converged it returns when nobody owes anything, or with exit code 3.`,
 		Example: `  meridian lag
   meridian lag --wait-converged --timeout 30s`,
@@ -127,6 +134,7 @@ With --wait-converged it returns when nobody owes anything, or with exit code 3.
 			return errors.Join(a.printLag(lags), err)
 		},
 	}
+	cmd.AddCommand(a.lagSet(), a.lagShow())
 	cmd.Flags().BoolVar(&wait, "wait-converged", false, "wait until nobody owes anything")
 	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
 	return cmd
@@ -153,16 +161,19 @@ func (a *app) printLag(lags []control.Lag) error {
 		return a.printJSON(append([]control.Lag{}, lags...))
 	}
 	return a.table(func(row func(string, ...any)) {
-		row("FROM\tTO\tLINK\tKEYS OWED\tOLDEST")
+		row("FROM\tTO\tLINK\tKEYS OWED\tHELD BACK\tOLDEST")
 		for _, l := range lags {
 			link, oldest := "down", "-"
-			if l.LinkUp {
+			switch {
+			case l.Paused:
+				link = "paused"
+			case l.LinkUp:
 				link = "up"
 			}
 			if l.PendingKeys > 0 {
 				oldest = (time.Duration(l.OldestMillis) * time.Millisecond).String()
 			}
-			row("%s\t%s\t%s\t%d\t%s", l.From, l.To, link, l.PendingKeys, oldest)
+			row("%s\t%s\t%s\t%d\t%d\t%s", l.From, l.To, link, l.PendingKeys, l.DelayedKeys, oldest)
 		}
 	})
 }

@@ -100,6 +100,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.drop(),
 		a.duplicate(),
 		a.heal(),
+		a.sync(),
 		a.clock(),
 		a.chaos(),
 	)

@@ -17,13 +17,14 @@ import (
 	"meridian/keyengine/attestation"
 	"meridian/keyengine/primitive/builtin"
 	"meridian/region"
+	"meridian/replication/lagprofile"
 )
 
 func (a *app) up() *cobra.Command {
 	var o cluster.Options
 	var detach bool
 	var timeout time.Duration
-	var roots, throttle, seedFile, identityFile string
+	var roots, throttle, seedFile, identityFile, lag string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster and wait until every Region answers",
@@ -40,6 +41,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
   meridian up --detach --regions us-east-1,eu-west-1 --nodes 3 --port 4600
   meridian up --consistency eventual
   meridian up --transport http
+  meridian up --detach --lag aws-like
   meridian up --detach --seed-file keys.yaml
   meridian up --throttle aws
   meridian up --attestation-roots roots.pem
@@ -65,6 +67,14 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 			if o.Throttle, err = readThrottle(throttle); err != nil {
 				return err
 			}
+			var profile *lagprofile.Profile
+			if lag != "" {
+				p, err := readProfile(lag)
+				if err != nil {
+					return err
+				}
+				profile = &p
+			}
 			keys, err := readSeeds(seedFile)
 			if err != nil {
 				return err
@@ -85,6 +95,9 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 			if err != nil {
 				return err
 			}
+			if err := a.setLag(cmd.Context(), c, profile); err != nil {
+				return err
+			}
 			if detach || c.Supervised() {
 				return a.upDetached(cmd.Context(), c, timeout, keys)
 			}
@@ -97,6 +110,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
 	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong, flapping[=<seed>]")
 	f.StringVar(&o.Transport, "transport", "", "between Regions: auto (NATS, and HTTP where that does not get through) or http (HTTP alone, no broker)")
+	f.StringVar(&lag, "lag", "", "how long what Regions tell each other is held back: "+strings.Join(lagprofile.Presets(), ", ")+", or a file; it stays until changed")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.StringVar(&identityFile, "identity", "", "YAML file of accounts, users, roles, access keys and their policies; it is kept in the cluster's folder")
 	f.StringVar(&throttle, "throttle", "", "request quotas: aws, off or a YAML file; kept in the cluster's folder (default off)")

@@ -37,6 +37,8 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("POST /v1/promote", n.forcePromote)
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
 	mux.HandleFunc("POST /v1/identity", n.reloadIdentity)
+	mux.HandleFunc("GET /v1/dials", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.dial().Now()) })
+	mux.HandleFunc("PUT /v1/dials", n.putDials)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("GET /v1/records", n.getRecords)
 	mux.HandleFunc("GET /v1/keys/{id}", n.getKey)
@@ -92,7 +94,8 @@ func (n *Node) lag() []control.Lag {
 	lags := []control.Lag{}
 	for _, l := range n.region.Lag() {
 		lags = append(lags, control.Lag{
-			From: n.config.Region.Name, To: l.To, LinkUp: l.LinkUp, PendingKeys: l.PendingKeys, OldestMillis: l.OldestMillis,
+			From: n.config.Region.Name, To: l.To, LinkUp: l.LinkUp, Paused: l.Paused, PendingKeys: l.PendingKeys,
+			SaidKeys: l.SaidKeys, DelayedKeys: l.DelayedKeys, NextDueMillis: l.NextDue, OldestMillis: l.OldestMillis,
 		})
 	}
 	return lags

@@ -18,6 +18,7 @@ import (
 	"meridian/keyengine/keyring"
 	"meridian/region"
 	"meridian/region/throttle"
+	"meridian/replication"
 )
 
 // Config is what a node is made of.
@@ -40,6 +41,7 @@ type Config struct {
 	Throttle    throttle.Profile   // request quotas; nil: calls are not counted
 	Attestation *attestation.Roots // what attested callers lead to; nil: there are none
 	Faults      *fault.Layer
+	Dial        *replication.Dial // how the synchronisation between Regions is set; nil: nothing is held back
 	Wall        func() time.Time
 	Random      io.Reader
 	Generator   region.Generator // makes key material; nil: a bounded pool of RSA keys, all else at once
@@ -90,6 +92,9 @@ func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
 		return c, err
 	}
 	if c.Faults, err = loadFaults(dir, &c); err != nil {
+		return c, err
+	}
+	if c.Dial, err = loadDial(dir); err != nil {
 		return c, err
 	}
 	c.Wall, c.Random, c.NATSAddr = time.Now, rand.Reader, c.Node.NATS

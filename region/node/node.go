@@ -111,7 +111,7 @@ func (n *Node) openStore() (err error) {
 		Domain: region.Domain{Place: n.place()}, Fatal: c.Fatal, Logger: c.Logger,
 		OnApply: func(change keystore.Change) {
 			if r := n.behind.Load(); r != nil {
-				r.Changed(change.Keys, change.All)
+				r.Changed(change.Keys, change.At, change.All)
 			}
 		},
 	})
@@ -200,10 +200,10 @@ func (n *Node) openRegion() error {
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
 		LeastLife: c.Region.Life, Store: store{n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
 		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency, HashEvery: c.HashEvery,
-		Attestation: c.Attestation, Directory: n.keys.Directory,
+		Attestation: c.Attestation, Directory: n.keys.Directory, Dial: c.Dial,
 		NewRelay: func(of replication.Region) region.Relay {
 			return replication.New(replication.Config{
-				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Logger: c.Logger,
+				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Dial: c.Dial, Logger: c.Logger,
 			})
 		},
 		Logger: c.Logger,

@@ -34,6 +34,7 @@ func Floors() map[string]Floor {
 		"keyengine/policy":          {Number: 0},
 		"keyengine/rows/...":        {Number: 0},
 		"keyengine/strictyaml":      {Number: 0},
+		"replication/lagprofile":    {Number: 0},
 
 		// What a Region is made of, as promises: key material, the log, the relay, the folder.
 		"keyengine/primitive/...": {Number: 1},
@@ -106,7 +107,7 @@ func Owners() map[string][]string {
 		"github.com/fxamacker/cbor":     {"keyengine/attestation", "keyengine/canonical"},
 		"filippo.io/mldsa":              {"keyengine/primitive/mldsa"},
 		"github.com/decred":             {"keyengine/primitive/secp256k1"},
-		"gopkg.in/yaml":                 {"cluster/seed", "keyengine/identity", "keyengine/strictyaml", "region/throttle"},
+		"gopkg.in/yaml":                 {"cluster/seed", "keyengine/identity", "keyengine/strictyaml", "region/throttle", "replication/lagprofile"},
 		"github.com/emmansun":           {"keyengine/primitive/sm2"},
 		"github.com/aws": {
 			"cluster/bench",

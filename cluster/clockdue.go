@@ -58,6 +58,6 @@ func talk() []string {
 	return []string{
 		"MaterialsWrapped", "StatusReceived", "StatusAdvanced", "RecordAccepted", "ReplicaReported", "MaterialImported", "ReplicaCompleted",
 		"MaterialSalvaged", "KeyCreated", "ReplicaCreated", "Frozen", "Thawed",
-		"PrimaryRelinquished",
+		"PrimaryRelinquished", "FamilyEnded", "FamilySuspended", "PeerHeard", "FamilyResumed",
 	}
 }

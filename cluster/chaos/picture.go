@@ -15,6 +15,7 @@ const (
 	gutter  = 150 // for names
 	plot    = 2 * columns
 	margin  = 10
+	right   = 40 // room for the last mark of time
 	rowStep = 22
 	bar     = 18
 	strip   = 20 // of a row of faults
@@ -153,7 +154,7 @@ func (r *Report) timeline() picture {
 	}
 	p.Bottom = y
 	p.Ticks = r.ticks(y + 16)
-	p.Width, p.Height = gutter+plot+margin, y+24
+	p.Width, p.Height = gutter+plot+right, y+24
 	return p
 }
 

@@ -92,6 +92,9 @@ func TestScriptsDoEverything(t *testing.T) {
 			}
 			texts[s.Text] = true
 			ops[string(s.Class)+s.Operation]++
+			if home := three().Regions[client/2]; client%2 == 0 && s.Region != home {
+				t.Fatalf("client %d, who stays in %s, calls %s", client+1, home, s.Region)
+			}
 			if s.Region == s.Other || !slices.Contains(three().Regions, s.Other) {
 				t.Fatalf("%+v", s)
 			}

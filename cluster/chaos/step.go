@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -95,6 +96,7 @@ type Script struct {
 }
 
 // NewScript returns the script of a client, numbered from 0, which pauses between its calls for the pace on average.
+// Every other client stays at home in one Region, which so has its load also while another one keeps callers waiting.
 func NewScript(seed uint64, client int, s Shape, pace time.Duration) *Script {
 	c := &Script{r: chance(seed, streamClients+client), client: client, shape: s, mix: mix(), pace: pace}
 	for _, w := range c.mix {
@@ -107,6 +109,10 @@ func NewScript(seed uint64, client int, s Shape, pace time.Duration) *Script {
 func (c *Script) Next() Step {
 	w := c.draw()
 	regions := c.r.Perm(len(c.shape.Regions))
+	if c.client%2 == 0 {
+		home := slices.Index(regions, c.client/2%len(regions))
+		regions[0], regions[home] = regions[home], regions[0]
+	}
 	c.n++
 	s := Step{
 		Operation: w.op, Class: w.class, Region: c.shape.Regions[regions[0]],

@@ -16,6 +16,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 SIM_SECONDS  ?= 60
 FUZZ_TIME    ?= 10s
 HOSTILE_TIME ?= 60s
+LINEAR_CALLS ?= 100000
 # How long `make chaos` breaks a cluster, the page it leaves, and what else it is told, such as --seed 7.
 CHAOS_TIME   ?= 3m
 CHAOS_REPORT ?= bin/chaos.html
@@ -54,6 +55,10 @@ sim: ## SIM_SECONDS of simulated seeds of the cross-Region protocol
 scenarios: ## every scenario of the library in all three worlds; prints which ran where: some minutes
 	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^(TestLibraryInTheSimulation|TestInThisProcess)$$' -timeout 20m ./cluster/scenario
 	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^TestScenarios$$' -timeout 20m $(E2E)
+
+.PHONY: linear
+linear: ## LINEAR_CALLS strong calls through leader kills, pauses, cuts and replaced nodes, judged with porcupine
+	MERIDIAN_LINEAR_CALLS=$(LINEAR_CALLS) $(GO) test -count=1 -v -run '^TestLinearizable$$' -timeout 0 $(E2E)
 
 .PHONY: powerloss
 powerloss: ## 500 histories of power losses in virtual time, twice, and 900 damaged files

@@ -35,6 +35,7 @@ type Options struct {
 	Transport   string // between Regions: layout.TransportAuto or layout.TransportHTTP
 	// Throttle is the YAML of package throttle; empty: no request quotas, nil: those that the cluster has.
 	Throttle []byte
+	Decisions
 	// AttestationRoots is PEM: the certificates that attestation documents must lead to.
 	AttestationRoots []byte
 	// Identity says who may call; nil: as stored, or whom nobody wrote down.
@@ -137,6 +138,9 @@ func plan(o Options) (*layout.Cluster, error) {
 	c := &layout.Cluster{
 		Format: layout.Format, ID: uuid.NewString(), Host: DefaultHost, Port: o.Port, Consistency: o.Consistency, Transport: o.Transport,
 	}
+	if err := o.Decisions.enter(c); err != nil {
+		return nil, err
+	}
 	for _, name := range o.Regions {
 		c.Regions = append(c.Regions, planRegion(c, name, o.Nodes))
 	}
@@ -198,6 +202,9 @@ func (c *Cluster) accommodate(o Options) error {
 		return err
 	}
 	if err := c.changeSetting("transport", &c.File.Transport, o.Transport); err != nil {
+		return err
+	}
+	if err := c.changeDecisions(o.Decisions); err != nil {
 		return err
 	}
 	if err := c.changeRoots(o.AttestationRoots); err != nil {

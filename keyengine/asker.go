@@ -19,6 +19,10 @@ type Asker struct {
 	Input kmsapi.Input
 	// Context answers for condition keys about the way the request came, such as aws:SourceIp; nil: none.
 	Context policy.Context
+	// Given are values of condition keys, in lower case, and EncryptionContext an encryption context that count in
+	// place of the request's; nil: the request's do.
+	Given             policy.Values
+	EncryptionContext map[string]string
 	// Tokens are the grants that the request's tokens name: they count from the moment they are there.
 	Tokens []GrantRef
 	// GrantDelay is how long, in ms of Region time, a grant takes to count for those without its token.

@@ -32,7 +32,7 @@ func (t *target) question(f Facts, op string, tags map[string]string) policy.Req
 	return policy.Request{
 		Principal: f.Asker.Who, Action: "kms:" + op, Region: t.view.place.Region, Now: f.Now,
 		Resource:          policy.Resource{ARN: t.arn, Account: t.ref.Account, Tags: tags, FindAliases: t.aliases},
-		EncryptionContext: encryptionContext(op, f.Asker.Input),
+		EncryptionContext: f.Asker.encryptionContext(op),
 		Context:           &circumstances{f: f, op: op, view: t.view, target: t},
 	}
 }

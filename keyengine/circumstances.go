@@ -26,6 +26,9 @@ var _ policy.Context = (*circumstances)(nil)
 
 // Lookup implements policy.Context.
 func (c *circumstances) Lookup(key string) []string {
+	if values, ok := c.f.Asker.given(key); ok {
+		return values
+	}
 	if tag, ok := strings.CutPrefix(key, "aws:requesttag/"); ok {
 		return requestTag(c.f.Asker.Input, tag)
 	}

@@ -6,6 +6,14 @@ import (
 	"meridian/keyengine/kmsapi"
 )
 
+// encryptionContext is that of the call, unless one was given beforehand.
+func (a *Asker) encryptionContext(op string) map[string]string {
+	if a.EncryptionContext != nil {
+		return a.EncryptionContext
+	}
+	return encryptionContext(op, a.Input)
+}
+
 // encryptionContext is the encryption context that policies and grants compare with, for a permission;
 // of CreateGrant that of the constraints.
 func encryptionContext(op string, in kmsapi.Input) map[string]string {

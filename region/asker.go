@@ -17,15 +17,42 @@ func (r *Region) asker(call *kmsapi.Call, in kmsapi.Input, tokens []keyengine.Gr
 	if caller == nil { // who came by another way than a verified signature acts for an account
 		caller = r.directory().RootCaller(r.Place.Partition, call.Caller.Account)
 	}
+	a := r.askerFor(caller)
+	a.Input, a.Tokens = in, tokens
+	a.Context = &arrival{r: r, call: call, caller: caller, in: in}
+	if r.Explain && len(call.Raw.Header[headerExplainAsk]) > 0 {
+		a.Explain = true
+		call.Judgements = new(judgements)
+	}
+	if said, _ := call.Judgements.(*judgements); a.Soft || said != nil {
+		a.Decided = func(j keyengine.Judgement) {
+			r.decided(call, j)
+			if said != nil {
+				said.add(j)
+			}
+		}
+	}
+	return a
+}
+
+// askerFor is a caller as decisions need it.
+func (r *Region) askerFor(caller *identity.Caller) *keyengine.Asker {
 	a := &keyengine.Asker{
-		Who: &caller.Who, Policies: &caller.Policies, Input: in, Tokens: tokens,
-		Context: &arrival{r: r, call: call, caller: caller, in: in},
-		Ready:   r.readied.ready,
+		Who: &caller.Who, Policies: &caller.Policies, Ready: r.readied.ready,
+		GrantDelay: r.GrantDelay.Milliseconds(), Soft: r.Soft,
 	}
 	if d := r.directory(); d != nil {
 		a.Knows = func(principal string) bool { return d.Knows(r.Place.Partition, principal) }
 	}
 	return a
+}
+
+// decided says in the log what would have been denied.
+func (r *Region) decided(call *kmsapi.Call, j keyengine.Judgement) {
+	if j.Soft {
+		r.Logger.Warn("authorization is soft: a call goes on that would have been denied",
+			"request", call.RequestID, "principal", j.Principal, "action", j.Action, "resource", j.Resource, "why", j.Message)
+	}
 }
 
 // askerOf is the asker of a call that is being answered.

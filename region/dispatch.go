@@ -34,6 +34,7 @@ const (
 // Its error is a *kmsapi.Fault.
 func (r *Region) Dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
 	out, err := r.dispatch(ctx, op, call, in)
+	explain(call)
 	if err == nil && keyengine.TracksUse(op.Name) {
 		r.noteUses(call, op.Name, out)
 	}
@@ -246,7 +247,7 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 
 // answered passes on what another node answered.
 func answered(call *kmsapi.Call, a *forward.Answer) (any, error) {
-	for _, h := range []string{HeaderSession, HeaderStale} {
+	for _, h := range []string{HeaderSession, HeaderStale, HeaderExplain} {
 		if v := a.Header.Get(h); v != "" {
 			call.Set(h, v)
 		}

@@ -76,6 +76,12 @@ type Config struct {
 	Attestation *attestation.Roots
 	// Directory returns the identity file in force; nil: there is none.
 	Directory func() *identity.Directory
+	// GrantDelay is how long, in Region time, a grant takes to count for those without its token.
+	GrantDelay time.Duration
+	// Soft lets calls through that policies deny, and says so in the log.
+	Soft bool
+	// Explain answers callers who ask for it why a call is allowed or denied.
+	Explain bool
 	// HandoffTimeout is how long a hand-off of the primary role may wait for consent (rule R6), unless Dial stretches it.
 	HandoffTimeout time.Duration
 	// Dial is how the synchronisation between Regions is set; nil: nothing is held back.

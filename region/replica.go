@@ -2,6 +2,7 @@ package region
 
 import (
 	"context"
+	"errors"
 
 	"meridian/eventlog"
 	"meridian/keyengine"
@@ -27,7 +28,7 @@ func (r *Region) ReplicateKey(ctx context.Context, call *kmsapi.Call, in *kmsapi
 
 // replicaInit is what the call gives the new replica for its own.
 func replicaInit(call *kmsapi.Call, in *kmsapi.ReplicateKeyRequest) family.Init {
-	init := family.Init{By: call.Caller.ARN}
+	init := family.Init{By: call.Caller.ARN, BypassSafety: in.BypassPolicyLockoutSafetyCheck != nil && *in.BypassPolicyLockoutSafetyCheck}
 	if in.Policy != nil {
 		init.Policy = *in.Policy
 	}
@@ -52,9 +53,9 @@ func (r *Region) UpdatePrimaryRegion(ctx context.Context, call *kmsapi.Call, in 
 	return err
 }
 
-// consent asks the Region dst whether it would refuse what command is about to begin. A command that
-// this Region would refuse anyway, or that a repeat has already carried out, is not asked about: its
-// decision says so in the proper order of checks.
+// consent asks the Region dst whether it would refuse what command is about to begin. A repeat of what
+// was carried out is not asked about. What this Region refuses now is refused here: a moment later its
+// decision could be another, and nobody would have asked the other Region.
 func (r *Region) consent(ctx context.Context, call *kmsapi.Call, command keyengine.Command, keyID, dst string, pre replication.Pre) error {
 	if r.relay == nil {
 		return nil
@@ -64,11 +65,14 @@ func (r *Region) consent(ctx context.Context, call *kmsapi.Call, command keyengi
 		return nil
 	}
 	ref, _, err := view.Resolve(facts, command.Operation(), keyID)
-	if err != nil {
-		return nil
+	if err == nil {
+		_, err = keyengine.Decide(view, facts, command)
 	}
-	if _, err := keyengine.Decide(view, facts, command); err != nil {
-		return nil
+	if err != nil {
+		if _, deposed := r.Position(ctx); deposed != nil { // it may be behind, and its no would be final
+			return deposed
+		}
+		return err
 	}
 	pre.Partition, pre.Account, pre.KeyID = r.Place.Partition, ref.Account, ref.KeyID
 	if fault := r.relay.Precheck(ctx, dst, pre); fault != nil {
@@ -94,6 +98,19 @@ func (f forRelay) Propose(ctx context.Context, c keyengine.Command, secrets []ev
 	return f.decideOwn(ctx, p, c, secrets)
 }
 
+// askerNamed is who asked in another Region, as this one knows them. What a session alone knows, its tags
+// and policies, stays in the Region of the call.
+func (r *Region) askerNamed(name string) (*keyengine.Asker, *kmsapi.Fault) {
+	if name == "" { // the other Region is older than this question
+		return nil, nil
+	}
+	caller, ok := r.directory().Principal(r.Place.Partition, name)
+	if !ok {
+		return nil, kmsapi.Errorf(kmsapi.AccessDeniedException, "User: %s is not known in Region %s.", name, r.Place.Region)
+	}
+	return r.askerFor(caller), nil
+}
+
 // NextLeaf implements replication.Region. Where this node does not lead any more, the leaf is one
 // that no record can use: Propose will fail.
 func (f forRelay) NextLeaf() uint64 {
@@ -106,14 +123,14 @@ func (f forRelay) NextLeaf() uint64 {
 // Precheck implements replication.Region.
 func (f forRelay) Precheck(ctx context.Context, pre replication.Pre) (fault *kmsapi.Fault) {
 	ref := keyengine.Ref{Account: pre.Account, KeyID: pre.KeyID}
-	f.snapshot(func(v *keyengine.View) {
-		switch pre.Operation {
-		case replication.PreReplicate:
-			fault = v.PrecheckReplica(ref, pre.Init)
-		case replication.PreUpdatePrimary:
-			fault = v.PrecheckPrimary(ref)
+	asker, fault := f.askerNamed(pre.Init.By)
+	if fault == nil {
+		facts := f.ownFacts()
+		if facts.Now = f.Now(); asker != nil {
+			facts.Asker, facts.Caller = asker, kmsapi.Principal{Account: asker.Who.Account, ARN: asker.Who.ARN}
 		}
-	})
+		f.snapshot(func(v *keyengine.View) { fault = judge(v, facts, ref, pre) })
+	}
 	if fault != nil {
 		// A deposed leader may be behind, and its no would be final: then it says nothing.
 		if _, err := f.Position(ctx); err != nil {
@@ -121,6 +138,24 @@ func (f forRelay) Precheck(ctx context.Context, pre replication.Pre) (fault *kms
 		}
 	}
 	return fault
+}
+
+// judge says whether this Region would do what another asks for: who may, then what can be.
+func judge(v *keyengine.View, f keyengine.Facts, ref keyengine.Ref, pre replication.Pre) *kmsapi.Fault {
+	var fault *kmsapi.Fault
+	switch pre.Operation {
+	case replication.PreReplicate:
+		if err := v.AuthorizeReplica(f, ref, pre.Init); errors.As(err, &fault) {
+			return fault
+		}
+		return v.PrecheckReplica(ref, pre.Init)
+	case replication.PreUpdatePrimary:
+		if err := v.AuthorizePrimary(f, ref); errors.As(err, &fault) {
+			return fault
+		}
+		return v.PrecheckPrimary(ref)
+	}
+	return nil
 }
 
 // Life implements replication.Region.

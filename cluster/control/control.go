@@ -14,6 +14,7 @@
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
 //	GET  /v1/records           JSON lines of Record: the log as it is stored; query: from (seq)
 //	GET  /v1/keys/{id}         KeyState; query: account, seq, at (ms): as it was, from a replay of the event log
+//	POST /v1/explain           Question: whether somebody may do something, and why (Reasons)
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`
 //	GET  /v1/backup            the state as a snapshot, event log included
 //	GET  /v1/members           []Member, as the node knows them

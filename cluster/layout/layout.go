@@ -41,7 +41,10 @@ type Cluster struct {
 	Host               string   `json:"host"`      // every listener binds it
 	Port               int      `json:"port"`      // of the front door
 	Consistency        string   `json:"consistency,omitempty"`
-	Transport          string   `json:"transport,omitempty"` // between Regions; empty: TransportAuto
+	Transport          string   `json:"transport,omitempty"`        // between Regions; empty: TransportAuto
+	Authorization      string   `json:"authorization,omitempty"`    // soft: what policies deny goes on, and is in the log
+	Explain            bool     `json:"explain,omitempty"`          // callers may ask why they are allowed or denied
+	GrantDelayMillis   int64    `json:"grantDelayMillis,omitempty"` // until a grant counts for those without its token
 	ClockOffsetSeconds int64    `json:"clockOffsetSeconds"`
 	Identity           string   `json:"identity,omitempty"` // where identity.yaml was copied from
 	Regions            []Region `json:"regions"`            // in the order given; Region i (from 1) has ports Port+10*i…

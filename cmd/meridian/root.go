@@ -78,6 +78,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.events(),
 		a.describe(),
 		a.diff(),
+		a.explain(),
 		a.logs(),
 		a.audit(),
 		a.verify(),

@@ -22,8 +22,8 @@ import (
 
 func (a *app) up() *cobra.Command {
 	var o cluster.Options
-	var detach bool
-	var timeout time.Duration
+	var detach, explain bool
+	var timeout, grantDelay time.Duration
 	var roots, throttle, seedFile, identityFile, lag string
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -42,6 +42,8 @@ is read too) when all is ready. --attestation-roots says which attestation docum
   meridian up --consistency eventual
   meridian up --transport http
   meridian up --detach --lag aws-like
+  meridian up --grant-delay 5m --explain
+  meridian up --authorization soft
   meridian up --detach --seed-file keys.yaml
   meridian up --throttle aws
   meridian up --attestation-roots roots.pem
@@ -53,6 +55,12 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 			}
 			if err := layout.CheckTransport(o.Transport); err != nil {
 				return fmt.Errorf("%w: --%w", cluster.ErrUsage, err)
+			}
+			if cmd.Flags().Changed("explain") {
+				o.Explain = &explain
+			}
+			if cmd.Flags().Changed("grant-delay") {
+				o.GrantDelay = &grantDelay
 			}
 			if err := noZeros(cmd, o); err != nil {
 				return err
@@ -111,6 +119,9 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong, flapping[=<seed>]")
 	f.StringVar(&o.Transport, "transport", "", "between Regions: auto (NATS, and HTTP where that does not get through) or http (HTTP alone, no broker)")
 	f.StringVar(&lag, "lag", "", "how long what Regions tell each other is held back: "+strings.Join(lagprofile.Presets(), ", ")+", or a file; it stays until changed")
+	f.StringVar(&o.Authorization, "authorization", "", "enforce, or soft: calls that policies deny go on, and the nodes' logs say so (default enforce)")
+	f.BoolVar(&explain, "explain", false, "answer calls with the header x-meridian-explain: 1 with the reasons of their decisions")
+	f.DurationVar(&grantDelay, "grant-delay", 0, "how long a new grant does not count for those without its token, in Region time")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.StringVar(&identityFile, "identity", "", "YAML file of accounts, users, roles, access keys and their policies; it is kept in the cluster's folder")
 	f.StringVar(&throttle, "throttle", "", "request quotas: aws, off or a YAML file; kept in the cluster's folder (default off)")

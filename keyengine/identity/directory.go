@@ -145,9 +145,13 @@ func (d *Directory) AccessKeys(partition string) map[string]Known {
 		}
 	}
 	for _, s := range d.services {
-		enter(s.keys, &Caller{Who: policy.Principal{Kind: policy.Service, Account: s.account, ARN: s.name, UserID: s.name, Service: s.name}})
+		enter(s.keys, s.caller())
 	}
 	return known
+}
+
+func (s *service) caller() *Caller {
+	return &Caller{Who: policy.Principal{Kind: policy.Service, Account: s.account, ARN: s.name, UserID: s.name, Service: s.name}}
 }
 
 // RootCaller returns the root of an account, which need not be in the directory.

@@ -35,3 +35,47 @@ func (d *Directory) Knows(partition, name string) bool {
 	}
 	return true // the account's root, or a federated user
 }
+
+// Principal returns the caller of an ARN: an account's root, a user, a role or a session of one, or the
+// name of a service. What a session alone knows, its tags and policies, is not known here. Without a
+// file everybody is the root of the account.
+func (d *Directory) Principal(partition, name string) (*Caller, bool) {
+	p, err := arn.ParsePrincipal(name)
+	switch {
+	case err != nil:
+		return d.service(name)
+	case p.Partition != partition || !d.Knows(partition, name):
+		return nil, false
+	case d == nil || p.Resource == "root":
+		return d.RootCaller(partition, p.Account), true
+	}
+	a := d.accounts[p.Account]
+	if a == nil {
+		return nil, false
+	}
+	kind, rest, _ := strings.Cut(p.Resource, "/")
+	last := strings.ToLower(rest[strings.LastIndexByte(rest, '/')+1:])
+	switch kind {
+	case "user":
+		return d.userCaller(partition, a, a.users[last]), true
+	case "role":
+		return d.roleCaller(partition, a, a.roles[last], "session"), true
+	case "assumed-role":
+		role, session, _ := strings.Cut(rest, "/")
+		return d.roleCaller(partition, a, a.roles[strings.ToLower(role)], session), true
+	}
+	return nil, false
+}
+
+// service returns the caller that a service is.
+func (d *Directory) service(name string) (*Caller, bool) {
+	if d == nil {
+		return nil, false
+	}
+	for _, s := range d.services {
+		if s.name == name {
+			return s.caller(), true
+		}
+	}
+	return nil, false
+}

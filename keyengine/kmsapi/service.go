@@ -43,6 +43,8 @@ type Call struct {
 	Raw Raw
 	// Asker is what the service keeps of the call while it answers it.
 	Asker any
+	// Judgements are what was decided about the call, where somebody wants to know.
+	Judgements any
 	// Reply are headers that the service adds to the answer, by their names. Set creates it.
 	Reply map[string]string
 }

@@ -42,6 +42,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("GET /v1/records", n.getRecords)
 	mux.HandleFunc("GET /v1/keys/{id}", n.getKey)
+	mux.HandleFunc("POST /v1/explain", n.explain)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)
 	mux.HandleFunc("GET /v1/backup", n.getBackup)
 	mux.HandleFunc("GET /v1/members", n.getMembers)

@@ -27,7 +27,6 @@ func operationNotes() map[string]string {
 	return map[string]string{
 		"ConnectCustomKeyStore":    stores,
 		"CreateCustomKeyStore":     stores,
-		"CreateGrant":              "what a grant allows is not evaluated",
 		"CreateKey":                "Origin `AWS_CLOUDHSM` and `EXTERNAL_KEY_STORE` are not built",
 		"Decrypt":                  "Recipient needs `up --attestation-roots`",
 		"DeleteCustomKeyStore":     stores,
@@ -38,7 +37,6 @@ func operationNotes() map[string]string {
 		"GenerateDataKeyPair":      "Recipient needs `up --attestation-roots`",
 		"GenerateRandom":           "Recipient needs `up --attestation-roots`; no CustomKeyStoreId",
 		"GetKeyLastUsage":          "shows a use seconds later",
-		"PutKeyPolicy":             "policies are not evaluated",
 		"ReplicateKey":             "among the Regions of the cluster",
 		"UpdateCustomKeyStore":     stores,
 		"UpdatePrimaryRegion":      "among the Regions of the cluster",

@@ -11,7 +11,8 @@
 //
 // A run makes keys, puts them under load and faults, heals everything, waits until the Regions agree, and asks the judges
 // of cluster/check, and its own: decryption never stops where a Region has its majority (decrypt loop), the Regions agree in
-// time (settled), and the event log of every node leads to what it holds (logs). An Auditor may watch beside them.
+// time (settled), and the event log of every node leads to what it holds (logs).
+// Invariants reads the Regions' logs meanwhile; a further Auditor may watch beside it.
 //
 // It promises that a run which ends leaves no fault in force and every node running, also when it was broken off; that
 // every fault is in the report with the time at which it was really in force; and that a report holds no key material. It

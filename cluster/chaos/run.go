@@ -46,7 +46,7 @@ type Options struct {
 	Plant   bool
 	Version string // of this program, for the report
 	Search  time.Duration
-	// Auditors watch the cluster from before the first fault until everything is quiet.
+	// Auditors, beside Invariants, watch the cluster from before the first fault until everything is quiet.
 	Auditors []Auditor
 	Note     func(format string, args ...any) // tells people what happens; nil: nobody
 }
@@ -57,6 +57,7 @@ type Auditor func(ctx context.Context, c *cluster.Cluster) check.Verdict
 func (o Options) withDefaults(c *cluster.Cluster) Options {
 	o.For, o.Clients, o.Pace = cmp.Or(o.For, DefaultFor), cmp.Or(o.Clients, DefaultClients), cmp.Or(o.Pace, DefaultPace)
 	o.Search = cmp.Or(o.Search, 30*time.Second)
+	o.Auditors = append([]Auditor{Invariants}, o.Auditors...)
 	if o.Note == nil {
 		o.Note = func(string, ...any) {}
 	}

@@ -13,7 +13,7 @@ func grantOf(text string) *keyengine.Grant {
 	g := &keyengine.Grant{Operations: strings.Split(words[0], ",")}
 	for _, w := range words[1:] {
 		var pairs []keyengine.Pair
-		for _, p := range strings.Split(w[1:], ",") {
+		for p := range strings.SplitSeq(w[1:], ",") {
 			name, value, _ := strings.Cut(p, ":")
 			pairs = append(pairs, keyengine.Pair{Name: name, Value: value})
 		}

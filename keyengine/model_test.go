@@ -3,6 +3,7 @@ package keyengine_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -261,9 +262,7 @@ func (k *modelKey) tag(c *modelCall) string {
 	if code != "" {
 		return code
 	}
-	for key, value := range tags {
-		k.tags[key] = value
-	}
+	maps.Copy(k.tags, tags)
 	gone, _ := c.body["TagKeys"].([]string)
 	for _, key := range gone {
 		if strings.HasPrefix(key, "aws:") {

@@ -62,11 +62,12 @@ func (d *Diagram) Draw(e *Entry) error {
 // head writes the names of the Regions over their columns; beside narrow columns, one below the other.
 func (d *Diagram) head(b *strings.Builder) {
 	if !d.beside {
-		line := strings.Repeat(" ", timeWidth)
+		var line strings.Builder
+		line.WriteString(strings.Repeat(" ", timeWidth))
 		for _, name := range d.regions {
-			line += pad(cut(name, d.column-1), d.column)
+			line.WriteString(pad(cut(name, d.column-1), d.column))
 		}
-		fmt.Fprintf(b, "%s\n", strings.TrimRight(line, " "))
+		fmt.Fprintf(b, "%s\n", strings.TrimRight(line.String(), " "))
 		return
 	}
 	for i := range d.regions {

@@ -130,8 +130,8 @@ func textsOf(found []string, v reflect.Value) []string {
 			found = textsOf(found, v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			found = textsOf(found, v.Field(i))
+		for _, field := range v.Fields() {
+			found = textsOf(found, field)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {

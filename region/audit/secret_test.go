@@ -145,8 +145,7 @@ func TestEveryMemberIsDecidedAbout(t *testing.T) {
 			return
 		}
 		done[typ] = true
-		for i := range typ.NumField() {
-			f := typ.Field(i)
+		for f := range typ.Fields() {
 			seen[f.Name] = true
 			if f.Type != reflect.TypeFor[[]byte]() && !list[f.Name] && !slices.Contains(withheld, f.Name) {
 				undecided = append(undecided, typ.Name()+"."+f.Name)

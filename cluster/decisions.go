@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"meridian/cluster/layout"
@@ -14,8 +15,11 @@ const MaxGrantDelay = time.Hour
 type Decisions struct {
 	Authorization string         // enforce, soft
 	Explain       *bool          // whether callers may ask for reasons
-	GrantDelay    *time.Duration // until a grant counts for those without its token, in Region time
+	GrantDelay    string         // until a grant counts for those without its token, in Region time; GrantDelayLag
 }
+
+// GrantDelayLag leaves it to the lag profile when a grant counts.
+const GrantDelayLag = "lag"
 
 // enter puts what was asked for into the cluster's file.
 func (d Decisions) enter(f *layout.Cluster) error {
@@ -31,11 +35,16 @@ func (d Decisions) enter(f *layout.Cluster) error {
 	if d.Explain != nil {
 		f.Explain = *d.Explain
 	}
-	if d.GrantDelay != nil {
-		if *d.GrantDelay < 0 || *d.GrantDelay > MaxGrantDelay {
-			return fmt.Errorf("%w: --grant-delay %v is not between 0 and %v", ErrUsage, *d.GrantDelay, MaxGrantDelay)
+	switch d.GrantDelay {
+	case "":
+	case GrantDelayLag:
+		f.GrantDelayMillis = nil
+	default:
+		delay, err := time.ParseDuration(d.GrantDelay)
+		if err != nil || delay < 0 || delay > MaxGrantDelay {
+			return fmt.Errorf("%w: --grant-delay %.40q is neither a time from 0s to %v nor %s", ErrUsage, d.GrantDelay, MaxGrantDelay, GrantDelayLag)
 		}
-		f.GrantDelayMillis = d.GrantDelay.Milliseconds()
+		f.GrantDelayMillis = new(delay.Milliseconds())
 	}
 	return nil
 }
@@ -46,7 +55,8 @@ func (c *Cluster) changeDecisions(d Decisions) error {
 	if err := d.enter(&changed); err != nil {
 		return err
 	}
-	same := changed.Authorization == c.File.Authorization && changed.Explain == c.File.Explain && changed.GrantDelayMillis == c.File.GrantDelayMillis
+	same := changed.Authorization == c.File.Authorization && changed.Explain == c.File.Explain &&
+		reflect.DeepEqual(changed.GrantDelayMillis, c.File.GrantDelayMillis)
 	switch {
 	case same:
 		return nil

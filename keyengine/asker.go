@@ -25,8 +25,9 @@ type Asker struct {
 	EncryptionContext map[string]string
 	// Tokens are the grants that the request's tokens name: they count from the moment they are there.
 	Tokens []GrantRef
-	// GrantDelay is how long, in ms of Region time, a grant takes to count for those without its token.
-	GrantDelay int64
+	// Unseen reports whether a grant of this age, in ms of Region time, does not count yet for those without its
+	// token; nil: each counts at once.
+	Unseen func(grant GrantRef, age int64) bool
 	// Ready makes a key's row ready for decisions, and may keep it; nil: ReadyKey.
 	Ready func(Ref, []byte) *Readied
 	// Knows reports whether a principal that a key policy names can be there; nil: all can.
@@ -103,6 +104,11 @@ func (t *target) aliases() []string {
 		names = append(names, string(row[len(prefix):]))
 	}
 	return names
+}
+
+// overlooks reports whether a grant is too new to count for this caller.
+func (a *Asker) overlooks(r GrantRef, g *Grant, now int64) bool {
+	return a.Unseen != nil && !a.holdsToken(r) && a.Unseen(r, now-g.CreatedAt)
 }
 
 // holdsToken reports whether the request brought a token of the grant.

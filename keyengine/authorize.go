@@ -139,7 +139,7 @@ type keyGrants struct {
 func (g keyGrants) To(grantee string) iter.Seq2[string, policy.Grant] {
 	return func(yield func(string, policy.Grant) bool) {
 		for id, grant := range g.t.view.GrantsTo(g.t.ref, grantee) {
-			if grant.CreatedAt+g.a.GrantDelay > g.now && g.a.GrantDelay > 0 && !g.a.holdsToken(GrantRef{g.t.ref, id}) {
+			if g.a.overlooks(GrantRef{g.t.ref, id}, grant, g.now) {
 				if g.a.Explain && !yield(id, unseenGrant{grant}) {
 					return
 				}

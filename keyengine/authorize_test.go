@@ -222,7 +222,7 @@ func TestGrantsAllow(t *testing.T) {
 
 	slow := grantee
 	late := *grantee.Asker
-	late.GrantDelay = 300_000
+	late.Unseen = func(_ keyengine.GrantRef, age int64) bool { return age < 300_000 }
 	slow.Asker = &late
 	step("too new", slow, "Encrypt", encrypt, kmsapi.AccessDeniedException)
 	token := late
@@ -345,7 +345,8 @@ func TestExplainTells(t *testing.T) {
 	w.must(t, "us-east-1", "CreateGrant", `{"KeyId":"$k1","GranteePrincipal":"arn:aws:iam::111122223333:user/u","Operations":["Encrypt"]}`)
 	f := w.asker(t, policy.User, "user/u", account, nil, `{"Sid":"Office","Effect":"Allow","Action":"kms:Encrypt","Resource":"*","Condition":{"StringEquals":{"kms:RequestAlias":"alias/x"}}}`)
 	var told keyengine.Judgement
-	f.Asker.Explain, f.Asker.GrantDelay, f.Asker.Decided = true, 1000, func(j keyengine.Judgement) { told = j }
+	f.Asker.Explain, f.Asker.Decided = true, func(j keyengine.Judgement) { told = j }
+	f.Asker.Unseen = func(_ keyengine.GrantRef, age int64) bool { return age < 1000 }
 	if err := w.try(t, s, f, "Encrypt", `{"KeyId":"$k1","Plaintext":"eA=="}`); codeOf(err) != kmsapi.AccessDeniedException {
 		t.Fatal(err)
 	}

@@ -39,12 +39,27 @@ func (r *Region) asker(call *kmsapi.Call, in kmsapi.Input, tokens []keyengine.Gr
 func (r *Region) askerFor(caller *identity.Caller) *keyengine.Asker {
 	a := &keyengine.Asker{
 		Who: &caller.Who, Policies: &caller.Policies, Ready: r.readied.ready,
-		GrantDelay: r.GrantDelay.Milliseconds(), Soft: r.Soft,
+		Soft: r.Soft,
+	}
+	if r.GrantDelay != nil || r.Dial != nil {
+		a.Unseen = r.unseen
 	}
 	if d := r.directory(); d != nil {
 		a.Knows = func(principal string) bool { return d.Knows(r.Place.Partition, principal) }
 	}
 	return a
+}
+
+// unseen reports whether a grant of an age, in ms, does not count yet without its token.
+func (r *Region) unseen(grant keyengine.GrantRef, age int64) bool {
+	if r.GrantDelay != nil {
+		return age < r.GrantDelay.Milliseconds()
+	}
+	lag := r.Dial.Now().Lag
+	if age >= lag.Grants.Longest().Milliseconds() { // as almost every grant is: no need to draw its delay
+		return false
+	}
+	return age < lag.GrantDelay(r.Place.Region, grant.Key.KeyID, grant.ID).Milliseconds()
 }
 
 // decided says in the log what would have been denied.

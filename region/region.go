@@ -76,8 +76,9 @@ type Config struct {
 	Attestation *attestation.Roots
 	// Directory returns the identity file in force; nil: there is none.
 	Directory func() *identity.Directory
-	// GrantDelay is how long, in Region time, a grant takes to count for those without its token.
-	GrantDelay time.Duration
+	// GrantDelay is how long, in Region time, a grant takes to count for those without its token; nil: as long as
+	// Dial's lag profile says.
+	GrantDelay *time.Duration
 	// Soft lets calls through that policies deny, and says so in the log.
 	Soft bool
 	// Explain answers callers who ask for it why a call is allowed or denied.

@@ -10,6 +10,7 @@ package layout
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 )
 
 // Format is the version of the files of this package.
@@ -44,10 +45,19 @@ type Cluster struct {
 	Transport          string   `json:"transport,omitempty"`        // between Regions; empty: TransportAuto
 	Authorization      string   `json:"authorization,omitempty"`    // soft: what policies deny goes on, and is in the log
 	Explain            bool     `json:"explain,omitempty"`          // callers may ask why they are allowed or denied
-	GrantDelayMillis   int64    `json:"grantDelayMillis,omitempty"` // until a grant counts for those without its token
+	GrantDelayMillis   *int64   `json:"grantDelayMillis,omitempty"` // until a grant counts without its token; nil: as the lag profile says
 	ClockOffsetSeconds int64    `json:"clockOffsetSeconds"`
 	Identity           string   `json:"identity,omitempty"` // where identity.yaml was copied from
 	Regions            []Region `json:"regions"`            // in the order given; Region i (from 1) has ports Port+10*i…
+}
+
+// GrantDelay is how long a grant takes to count for those without its token; nil: as long as the lag profile says.
+func (c *Cluster) GrantDelay() *time.Duration {
+	if c.GrantDelayMillis == nil {
+		return nil
+	}
+	d := time.Duration(*c.GrantDelayMillis) * time.Millisecond
+	return &d
 }
 
 // Region is one Region of a cluster.

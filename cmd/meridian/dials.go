@@ -71,6 +71,7 @@ func (a *app) lagSet() *cobra.Command {
 
 Classes: appearance (a new replica is seen), creation (it can be used), properties (what all members share), primary
 (each step of a move of the primary role), material (a rotation), status (what replicas report).
+A profile in a file may also delay grants, inside each Region: how long a new one does not count without its token.
 
 The profile is in force in all nodes when the command returns, and when they start again.`,
 		Example: `  meridian lag set aws-like
@@ -170,7 +171,7 @@ func (a *app) printProfile(c *cluster.Cluster) error {
 		name = "instant"
 	}
 	fmt.Fprintf(a.out, "%s, seed %d, at most %v\n", name, p.Seed, p.Longest())
-	if len(p.Classes)+len(p.Links) == 0 {
+	if len(p.Classes)+len(p.Links) == 0 && p.Grants.Longest() == 0 {
 		return nil
 	}
 	return a.table(func(row func(string, ...any)) {

@@ -23,7 +23,7 @@ import (
 func (a *app) up() *cobra.Command {
 	var o cluster.Options
 	var detach, explain bool
-	var timeout, grantDelay time.Duration
+	var timeout time.Duration
 	var roots, throttle, seedFile, identityFile, lag string
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -58,9 +58,6 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 			}
 			if cmd.Flags().Changed("explain") {
 				o.Explain = &explain
-			}
-			if cmd.Flags().Changed("grant-delay") {
-				o.GrantDelay = &grantDelay
 			}
 			if err := noZeros(cmd, o); err != nil {
 				return err
@@ -121,7 +118,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.StringVar(&lag, "lag", "", "how long what Regions tell each other is held back: "+strings.Join(lagprofile.Presets(), ", ")+", or a file; it stays until changed")
 	f.StringVar(&o.Authorization, "authorization", "", "enforce, or soft: calls that policies deny go on, and the nodes' logs say so (default enforce)")
 	f.BoolVar(&explain, "explain", false, "answer calls with the header x-meridian-explain: 1 with the reasons of their decisions")
-	f.DurationVar(&grantDelay, "grant-delay", 0, "how long a new grant does not count for those without its token, in Region time")
+	f.StringVar(&o.GrantDelay, "grant-delay", "", "how long a new grant does not count for those without its token, in Region time, or lag: as the lag profile says (default lag)")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.StringVar(&identityFile, "identity", "", "YAML file of accounts, users, roles, access keys and their policies; it is kept in the cluster's folder")
 	f.StringVar(&throttle, "throttle", "", "request quotas: aws, off or a YAML file; kept in the cluster's folder (default off)")

@@ -201,7 +201,7 @@ func (n *Node) openRegion() error {
 		LeastLife: c.Region.Life, Store: store{n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
 		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency, HashEvery: c.HashEvery,
 		Attestation: c.Attestation, Directory: n.keys.Directory, Dial: c.Dial,
-		Soft: c.Cluster.Authorization == "soft", Explain: c.Cluster.Explain, GrantDelay: time.Duration(c.Cluster.GrantDelayMillis) * time.Millisecond,
+		Soft: c.Cluster.Authorization == "soft", Explain: c.Cluster.Explain, GrantDelay: c.Cluster.GrantDelay(),
 		NewRelay: func(of replication.Region) region.Relay {
 			return replication.New(replication.Config{
 				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Dial: c.Dial, Logger: c.Logger,

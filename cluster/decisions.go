@@ -13,9 +13,9 @@ const MaxGrantDelay = time.Hour
 
 // Decisions is how a cluster decides who may do what; zero values: as stored, or as AWS does.
 type Decisions struct {
-	Authorization string         // enforce, soft
-	Explain       *bool          // whether callers may ask for reasons
-	GrantDelay    string         // until a grant counts for those without its token, in Region time; GrantDelayLag
+	Authorization string // enforce, soft
+	Explain       *bool  // whether callers may ask for reasons
+	GrantDelay    string // until a grant counts for those without its token, in Region time; GrantDelayLag
 }
 
 // GrantDelayLag leaves it to the lag profile when a grant counts.

@@ -27,7 +27,7 @@ func TestDiskFails(t *testing.T) {
 		{"slow syncs", "fsync,fdatasync", ":delay_enter=100000"},
 		{"lying syncs", "fsync,fdatasync", ":retval=0"},
 	} {
-		t.Run(f.what, func(t *testing.T) {
+		sound := t.Run(f.what, func(t *testing.T) {
 			victim := c.leader(t, west)
 			before := createKey(t, c.patient(west), false)
 			detach := injected(t, c.pidOf(t, victim), f.calls, f.inject)
@@ -48,6 +48,9 @@ func TestDiskFails(t *testing.T) {
 				}
 			}
 		})
+		if !sound {
+			break // a node may be missing: what came next would say nothing of its own
+		}
 	}
 	c.verify(t)
 }

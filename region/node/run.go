@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,6 +63,9 @@ func Run(ctx context.Context, dir layout.Dir, name string, o Options) error {
 // exit ends the process, and leaves word of it for who asks later: its parent may be a command that is long done.
 func (c *Config) exit(code int) {
 	f := layout.ExitFile{Format: layout.Format, PID: os.Getpid(), Code: code, At: c.Wall().UTC().Format(time.RFC3339)}
-	_ = layout.WriteFile(c.Dir.Exit(), f, 0o644) // on the disk that failed, perhaps
+	if layout.WriteFile(c.Dir.Exit(), f, 0o644) != nil { // on the disk that failed, perhaps: then without a sync
+		text, _ := json.Marshal(f) // numbers and a string
+		_ = os.WriteFile(c.Dir.Exit(), text, 0o644)
+	}
 	os.Exit(code)
 }

@@ -24,3 +24,8 @@ func (r *Region) OpenGrantToken(text string) (keyengine.GrantRef, error) {
 	}
 	return t.ref(), nil
 }
+
+// AskerOf is the asker of a call, as Dispatch makes it.
+func (r *Region) AskerOf(call *kmsapi.Call, in kmsapi.Input) *keyengine.Asker {
+	return r.asker(call, in, nil)
+}

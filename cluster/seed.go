@@ -168,12 +168,20 @@ func (s seeder) importMaterial(ctx context.Context, k *seed.Key) error {
 	}, nil)
 }
 
+// alias makes an alias of a key. One that leads to another key is an error: nobody's alias is moved.
 func (s seeder) alias(ctx context.Context, region, keyID, name string) error {
 	err := s.call(ctx, region, "CreateAlias", &kmsapi.CreateAliasRequest{AliasName: &name, TargetKeyId: &keyID}, nil)
-	if is(err, kmsapi.AlreadyExistsException) {
-		return nil
+	if !is(err, kmsapi.AlreadyExistsException) {
+		return err
 	}
-	return err
+	var d kmsapi.DescribeKeyResponse
+	if asked := s.call(ctx, region, "DescribeKey", &kmsapi.DescribeKeyRequest{KeyId: &name}, &d); asked != nil {
+		return asked
+	}
+	if there := *d.KeyMetadata.KeyId; there != keyID {
+		return fmt.Errorf("%w It leads to key %s; delete it, or take it out of the file", err, there)
+	}
+	return nil
 }
 
 // replica makes a replica and its aliases. It waits for the replica, because an alias needs its key.

@@ -130,6 +130,13 @@ func TestSeedFileAndRecipient(t *testing.T) {
 		t.Errorf("the second run made a key %s that was to be deleted", d.KeyMetadata.KeyState)
 	}
 
+	taken := filepath.Join(t.TempDir(), "taken.yaml")
+	ok(t, os.WriteFile(taken, []byte("keys:\n  - keyId: 1234abcd-12ab-34cd-56ef-00000000dead\n    region: us-east-1\n    aliases: [alias/orders]\n"), 0o600))
+	if _, err := c.run("up", "--detach", "--seed-file", taken); err == nil ||
+		!strings.Contains(err.Error(), "line 2: key 1234abcd-12ab-34cd-56ef-00000000dead") || !strings.Contains(err.Error(), "It leads to key "+seededOrders) {
+		t.Errorf("an alias that another key has: %v", err)
+	}
+
 	if text, err := os.ReadFile(layout.Dir(c.data).AttestationRoots()); err != nil || string(text) != string(ca.Root()) {
 		t.Errorf("the roots in the folder: %q, %v", text, err)
 	}

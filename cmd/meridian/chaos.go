@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -83,6 +84,8 @@ func (o *chaosFlags) check(cmd *cobra.Command) error {
 		return errors.New("--running takes the cluster as it is: leave out --regions, --nodes and --port")
 	case !o.running && changed("data"):
 		return errors.New("chaos makes a cluster of its own: add --running to break the one of --data")
+	case o.For < time.Second: // before a cluster is made for nothing
+		return fmt.Errorf("--for %s is less than a second", o.For)
 	case o.schedule == "":
 		return nil
 	}

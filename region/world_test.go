@@ -23,7 +23,6 @@ import (
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/primitive"
 	"meridian/keyengine/primitive/builtin"
-	"meridian/keyengine/rows"
 	"meridian/region"
 	"meridian/region/forward"
 	"meridian/region/keystore"
@@ -103,7 +102,7 @@ func newWorldIn(t testing.TB, in setting, skew ...time.Duration) *world {
 		}
 		r := region.New(region.Config{
 			Place: place, Regions: in.regions, Node: fmt.Sprintf("%s/%d", place.Region, i+1), Nodes: 3, OtherNodes: others(i),
-			Store: store{stores[i]}, Log: w.log(i), Ring: ring, SaveRing: save, Peers: w,
+			Store: keystore.Reads{Store: stores[i]}, Log: w.log(i), Ring: ring, SaveRing: save, Peers: w,
 			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
 			Logger: in.logger,
 		})
@@ -310,20 +309,3 @@ func (w *world) ReportUses(ctx context.Context, addr string, uses []keyengine.Us
 
 // index is the node at an address of the modelled log: n1, n2, n3.
 func (w *world) index(addr string) int { return int(addr[1] - '1') }
-
-// store is the keystore as a Region reads it.
-type store struct{ *keystore.Store }
-
-func (s store) View(f func(rows.Reader)) {
-	v := s.Store.View()
-	defer v.Close()
-	f(v)
-}
-
-func (s store) Seq() uint64 {
-	v := s.Store.View()
-	defer v.Close()
-	return v.Meta().Seq
-}
-func (s store) Time() int64  { return s.Meta().At }
-func (s store) Life() uint64 { return s.Meta().Life }

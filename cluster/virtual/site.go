@@ -14,7 +14,6 @@ import (
 	"meridian/keyengine/arn"
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/primitive/builtin"
-	"meridian/keyengine/rows"
 	"meridian/region"
 	"meridian/region/keystore"
 	"meridian/replication"
@@ -91,7 +90,7 @@ func (n *node) boot() {
 	}
 	n.still = region.NewStill(region.Config{
 		Place: s.place, Regions: s.world.Regions(), Node: n.name, Nodes: len(s.nodes), OtherNodes: others,
-		Store: store{n.store}, Log: s.group.Node(n.place), Ring: s.ring, Peers: peers{n},
+		Store: keystore.Reads{Store: n.store}, Log: s.group.Node(n.place), Ring: s.ring, Peers: peers{n},
 		Primitives: builtin.Set(), Random: rand.Reader, Wall: s.world.wall, Logger: slog.New(slog.DiscardHandler),
 		NewRelay: func(of replication.Region) region.Relay {
 			n.of = of
@@ -222,26 +221,3 @@ func (w *World) targets(target string) ([]*node, error) {
 	}
 	return nil, fmt.Errorf("there is no Region or node %q", target)
 }
-
-// store is a keystore as a Region reads it.
-type store struct{ *keystore.Store }
-
-// View implements region.Store.
-func (s store) View(f func(rows.Reader)) {
-	v := s.Store.View()
-	defer v.Close()
-	f(v)
-}
-
-// Seq implements region.Store.
-func (s store) Seq() uint64 {
-	v := s.Store.View()
-	defer v.Close()
-	return v.Meta().Seq
-}
-
-// Time implements region.Store.
-func (s store) Time() int64 { return s.Meta().At }
-
-// Life implements region.Store.
-func (s store) Life() uint64 { return s.Meta().Life }

@@ -16,7 +16,6 @@ import (
 	"meridian/keyengine"
 	"meridian/keyengine/arn"
 	"meridian/keyengine/primitive/builtin"
-	"meridian/keyengine/rows"
 	"meridian/region"
 	"meridian/region/audit"
 	"meridian/region/forward"
@@ -198,7 +197,7 @@ func (n *Node) openRegion() error {
 	}
 	n.region = region.New(region.Config{
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
-		LeastLife: c.Region.Life, Store: store{n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
+		LeastLife: c.Region.Life, Store: keystore.Reads{Store: n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
 		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency, HashEvery: c.HashEvery,
 		Attestation: c.Attestation, Directory: n.keys.Directory, Dial: c.Dial,
 		Soft: c.Cluster.Authorization == "soft", Explain: c.Cluster.Explain, GrantDelay: c.Cluster.GrantDelay(),
@@ -240,29 +239,6 @@ func (n *Node) ready() bool {
 	l := n.log.Leadership()
 	return n.region.Ready() && n.region.Fresh() && (l.Leader || l.Addr != "")
 }
-
-// store is the keystore as the Region reads it.
-type store struct{ *keystore.Store }
-
-// View implements region.Store.
-func (s store) View(f func(rows.Reader)) {
-	v := s.Store.View()
-	defer v.Close()
-	f(v)
-}
-
-// Seq implements region.Store.
-func (s store) Seq() uint64 {
-	v := s.Store.View()
-	defer v.Close()
-	return v.Meta().Seq
-}
-
-// Time implements region.Store.
-func (s store) Time() int64 { return s.Meta().At }
-
-// Life implements region.Store.
-func (s store) Life() uint64 { return s.Meta().Life }
 
 // logServer answers for an HTTP server that ended on its own.
 func logServer(log *slog.Logger, what string, err error) {

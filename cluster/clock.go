@@ -150,6 +150,9 @@ func (c *Cluster) keepClock(ctx context.Context) {
 // ParseSpan reads a length of time: days, hours, minutes and seconds, as in 30d, 1h30m or 7d12h.
 func ParseSpan(text string) (time.Duration, error) {
 	wrong := fmt.Errorf("%w: %q is not a length of time such as 30d, 12h or 1h30m", ErrUsage, text)
+	if strings.HasPrefix(text, "-") {
+		return 0, fmt.Errorf("%w: time never goes back: name a length such as 30d, 12h or 1h30m", ErrUsage)
+	}
 	var days int64
 	rest := text
 	if before, after, ok := strings.Cut(text, "d"); ok {
@@ -167,8 +170,10 @@ func ParseSpan(text string) (time.Duration, error) {
 		d += more
 	}
 	switch {
-	case text == "" || d <= 0:
+	case text == "":
 		return 0, wrong
+	case d == 0:
+		return 0, fmt.Errorf("%w: %s would not move time at all", ErrUsage, text)
 	case d%time.Second != 0:
 		return 0, fmt.Errorf("%w: %s is not in whole seconds", ErrUsage, text)
 	case d > maxOffset*time.Second:

@@ -3,6 +3,9 @@ package cluster
 import (
 	"fmt"
 	"strings"
+
+	"meridian/cluster/layout"
+	"meridian/keyengine/identity"
 )
 
 // Development credentials: root of the account 000000000000. A node refuses them when it listens beyond this machine.
@@ -10,6 +13,21 @@ const (
 	DevAccessKey = "test"
 	DevSecretKey = "test"
 )
+
+// DevelopmentKeys says whether callers may use the access key test, which the identity file may forbid.
+func (c *Cluster) DevelopmentKeys() (bool, error) {
+	d, err := layout.Load(c.Dir.IdentityFile(), identity.MaxBytes, nil, identity.Parse)
+	return d.Development(), err
+}
+
+// NeedDevelopmentKeys is an error if callers may not use the access key test: what is about to call does.
+func (c *Cluster) NeedDevelopmentKeys(who string) error {
+	works, err := c.DevelopmentKeys()
+	if err == nil && !works {
+		err = fmt.Errorf("%s calls with the access key %s, which the identity file in force turns off: `developmentKeys: true` in it allows it", who, DevAccessKey)
+	}
+	return err
+}
 
 // Env returns what lets AWS clients find the cluster through the environment: the front door, which tells Regions by
 // the signature, and the first Region as the default.

@@ -13,27 +13,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"meridian/cluster/control"
-	"meridian/keyengine/arn"
 )
 
 // replayTime bounds a look into the past: a node reads its event log from the first record for it.
 const replayTime = 2 * time.Minute
-
-// KeyName is a key as a command names it.
-type KeyName struct {
-	ID, Account, Region string // the last two are empty unless it was an ARN
-}
-
-// ParseKey reads a key id or a key ARN.
-func ParseKey(text string) (KeyName, error) {
-	if a, err := arn.ParseKey(text); err == nil {
-		return KeyName{ID: a.ID, Account: a.Account, Region: a.Region}, nil
-	}
-	if !arn.ValidKeyID(text) {
-		return KeyName{}, fmt.Errorf("%w: %.80q is neither a key id nor a key ARN", ErrUsage, text)
-	}
-	return KeyName{ID: text}, nil
-}
 
 // ParsePoint reads a point of the past: a seq of an event log, or a time (RFC 3339).
 func ParsePoint(text string) (control.Point, error) {

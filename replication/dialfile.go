@@ -2,11 +2,9 @@ package replication
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
+
+	"meridian/cluster/layout"
 )
 
 // maxDials bounds the file of Dials in bytes.
@@ -29,21 +27,5 @@ func ParseDials(b []byte) (Dials, error) {
 
 // LoadDials reads the file of dials. Without it nothing is held back or paused.
 func LoadDials(path string) (Dials, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Dials{Format: DialFormat}, nil
-	}
-	if err != nil {
-		return Dials{}, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxDials+1))
-	if err != nil {
-		return Dials{}, err
-	}
-	d, err := ParseDials(b)
-	if err != nil {
-		return Dials{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return d, nil
+	return layout.Load(path, maxDials, Dials{Format: DialFormat}, ParseDials)
 }

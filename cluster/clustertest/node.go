@@ -251,7 +251,7 @@ func (n *node) lag() []control.Lag {
 func (n *node) events(w http.ResponseWriter, r *http.Request) {
 	out := json.NewEncoder(w)
 	for i, at := range []string{"2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00.000Z"} {
-		e := control.Event{Region: n.region.Name, Seq: uint64(i + 1), Time: at, Type: "KeyCreated", Key: fmt.Sprintf("key-%d", i+1), Data: json.RawMessage(`{}`)}
+		e := control.Event{Region: n.region.Name, Seq: uint64(i + 1), Time: at, Type: "KeyCreated", Key: fmt.Sprintf("mrk-%032x", i+1), Data: json.RawMessage(`{}`)}
 		if key := r.URL.Query().Get("key"); key == "" || key == e.Key {
 			_ = out.Encode(e)
 		}

@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"meridian/cluster/layout"
 )
 
 // Kind is what a Rule does.
@@ -183,17 +182,5 @@ func Parse(b []byte) (Table, error) {
 
 // Load reads the file of a table. A file that does not exist is a table without rules.
 func Load(path string) (Table, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Table{Format: Format}, nil
-	}
-	if err != nil {
-		return Table{}, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
-		return Table{}, err
-	}
-	return Parse(b)
+	return layout.Load(path, maxBytes, Table{Format: Format}, Parse)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -77,21 +78,48 @@ func WriteFile(path string, v any, mode os.FileMode) error {
 	return os.Rename(temp.Name(), path)
 }
 
+// Load reads a file of at most so many bytes with a parser that trusts nothing. A file that does not exist is what
+// absent says. Errors name the file.
+func Load[T any](path string, atMost int, absent T, parse func([]byte) (T, error)) (T, error) {
+	b, err := readBounded(path, atMost)
+	if errors.Is(err, fs.ErrNotExist) {
+		return absent, nil
+	}
+	var none T
+	if err != nil {
+		return none, err
+	}
+	v, err := parse(b)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
+}
+
 // readFile reads a bounded JSON file with a format that this program knows.
 func readFile(path string, v any) error {
-	f, err := os.Open(path)
+	b, err := readBounded(path, maxFile)
 	if err != nil {
 		return err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return err
-	}
-	if len(b) > maxFile {
-		return fmt.Errorf("%s is damaged: more than %d bytes", path, maxFile)
 	}
 	return decode(path, b, v)
+}
+
+// readBounded reads a whole file, if it is not too long.
+func readBounded(path string, atMost int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, int64(atMost)+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > atMost {
+		return nil, fmt.Errorf("%s is damaged: more than %d bytes", path, atMost)
+	}
+	return b, nil
 }
 
 func decode(path string, b []byte, v any) error {

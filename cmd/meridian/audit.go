@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,16 +24,28 @@ time. As JSON they are one file of CloudTrail, {"Records": [...]}; with --follow
   meridian audit --failed --follow`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if q.Key != "" {
+				if err := cluster.CheckKeyName(q.Key); err != nil {
+					return err
+				}
+			}
 			c, err := a.open()
 			if err != nil {
 				return err
+			}
+			if q.Key != "" {
+				key, err := c.FindKey(cmd.Context(), q.Key, q.Regions)
+				if err != nil {
+					return err
+				}
+				q.Key = key.ID
 			}
 			return a.showAudit(cmd, c, q)
 		},
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&q.Regions, "region", nil, "only these Regions")
-	f.StringVar(&q.Key, "key", "", "only this key: its id or ARN")
+	f.StringVar(&q.Key, "key", "", "only this key: its id or an alias, or the ARN of one")
 	f.BoolVar(&q.Failed, "failed", false, "only calls that failed")
 	f.BoolVarP(&q.Follow, "follow", "f", false, "go on with the calls to come")
 	return cmd
@@ -40,7 +53,15 @@ time. As JSON they are one file of CloudTrail, {"Records": [...]}; with --follow
 
 func (a *app) showAudit(cmd *cobra.Command, c *cluster.Cluster, q cluster.AuditQuery) error {
 	if !a.json || q.Follow {
-		return c.Audit(cmd.Context(), q, a.printRecord)
+		seen := false
+		err := c.Audit(cmd.Context(), q, func(r *audit.Record) error {
+			seen = true
+			return a.printRecord(r)
+		})
+		if err == nil && !seen && !q.Follow {
+			err = noRecord(q)
+		}
+		return err
 	}
 	separator := `{"Records":[` + "\n"
 	err := c.Audit(cmd.Context(), q, func(r *audit.Record) error {
@@ -53,10 +74,19 @@ func (a *app) showAudit(cmd *cobra.Command, c *cluster.Cluster, q cluster.AuditQ
 	}
 	if strings.HasPrefix(separator, "{") {
 		_, err = fmt.Fprintln(a.out, `{"Records":[]}`)
+		err = errors.Join(err, noRecord(q))
 	} else {
 		_, err = fmt.Fprintln(a.out, "\n]}")
 	}
 	return err
+}
+
+// noRecord is that nothing is recorded about the key that was asked for. Without a key, nothing is an answer.
+func noRecord(q cluster.AuditQuery) error {
+	if q.Key == "" {
+		return nil
+	}
+	return fmt.Errorf("no record is about a key %s%s", q.Key, map[bool]string{true: ", of a call that failed"}[q.Failed])
 }
 
 func (a *app) printRecord(r *audit.Record) error {

@@ -47,6 +47,8 @@ each backup is evolved again and must lead to the state that was backed up; a da
 The new cluster has an id of its own and each Region the next life number, so it cannot be taken for the old one, nor talk
 with it. --keys names folders with root.key and keystore: of a node, or of a whole cluster.
 
+Each Region gets --nodes nodes, whatever it had before. Who may call is in no backup: give the identity file to up.
+
 --until ends a history early: at a time, for every Region, or behind a record of one Region (see ` + "`meridian events`" + `). Key
 material that was deleted after that point is gone: it is in no backup made later.`,
 		Example: `  meridian restore us.backup eu.backup --keys /safe/us-east-1 --keys /safe/eu-west-1 --data restored
@@ -67,7 +69,8 @@ material that was deleted after that point is gone: it is in no backup made late
 			if err != nil {
 				return err
 			}
-			a.note("made a cluster in %s; `meridian up --data %s` starts it", c.Dir, a.data)
+			a.note("made a cluster in %s, with %d nodes in each Region; `meridian up --data %s` starts it", c.Dir, len(c.File.Regions[0].Nodes), a.data)
+			a.note("a backup holds no identity file: `meridian up --data %s --identity FILE` says who may call; without, the access key %s may", a.data, cluster.DevAccessKey)
 			if a.json {
 				return a.printJSON(done)
 			}

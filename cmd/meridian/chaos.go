@@ -164,7 +164,9 @@ func (a *app) runChaos(ctx context.Context, o *chaosFlags) (err error) {
 // victim is the cluster to break.
 func (a *app) victim(ctx context.Context, o *chaosFlags) (c *cluster.Cluster, end func() error, err error) {
 	if o.running {
-		c, err = a.open()
+		if c, err = a.open(); err == nil {
+			err = c.NeedDevelopmentKeys("chaos")
+		}
 		return c, func() error { return nil }, err
 	}
 	o.place.Note = a.note

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -72,7 +73,7 @@ func (a *app) printClock(s cluster.ClockStatus) error {
 }
 
 func (a *app) clockAdvance() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "advance TIME",
 		Short: "Move every Region's time ahead",
 		Long: `Moves every Region's time ahead, from one due date to the next: at each it waits until what fell due is done and the
@@ -110,6 +111,14 @@ TIME is in days, hours, minutes and seconds: 30d, 1h30m, 7d12h.`,
 			return err
 		},
 	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // -1d looks like a flag
+		if strings.ContainsAny(err.Error(), "0123456789") && strings.Contains(err.Error(), "shorthand") {
+			_, back := cluster.ParseSpan("-")
+			return back
+		}
+		return cmd.Root().FlagErrorFunc()(cmd, err)
+	})
+	return cmd
 }
 
 // advanced is the JSON of clock advance.

@@ -21,7 +21,7 @@ func (a *app) describe() *cobra.Command {
 		Use:   "describe KEY",
 		Short: "Show what each Region knows about a key, side by side, now or in the past",
 		Long: `Shows what Regions know about a key: its role, state, materials and versions, what is owed to other Regions and what was
-heard from them. KEY is a key id, which means every Region, or a key ARN, which means its Region.
+heard from them. KEY is a key id or the name of an alias, which means every Region, or an ARN, which means its Region.
 
 Differences are marked ≠ and stand under one of two headlines. "shared, must agree" is what the primary writes for all members:
 who differs is behind, and is named; members of one version that differ break a promise (exit code 1). "independent, may
@@ -30,29 +30,35 @@ differ" is what each member has for itself.
 With --as-of it shows the key as it was behind a record of a Region's event log (see ` + "`meridian events`" + `), or at a time. The log
 is replayed up to there, which reads it from its beginning. Each Region has seqs, and a clock, of its own.`,
 		Example: `  meridian describe mrk-1234abcd12ab34cd56ef1234567890ab --all-regions
+  meridian describe alias/orders
   meridian describe mrk-1234abcd12ab34cd56ef1234567890ab --as-of 42 --region eu-west-1
   meridian describe mrk-1234abcd12ab34cd56ef1234567890ab --as-of 2026-01-31T12:00:00Z -o json | jq '.states[].own.state'`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := cluster.ParseKey(args[0])
+			var at control.Point
+			err := cluster.CheckKeyName(args[0])
 			if err != nil {
 				return err
 			}
-			var at control.Point
 			if asOf != "" {
 				if at, err = cluster.ParsePoint(asOf); err != nil {
 					return err
 				}
 			}
-			if len(regions) == 0 && !all && key.Region != "" {
-				regions = []string{key.Region}
-			}
-			if at.Seq > 0 && len(regions) != 1 {
+			own := strings.HasPrefix(args[0], "arn:") && len(regions) == 0 && !all
+			if at.Seq > 0 && len(regions) != 1 && !own {
 				return fmt.Errorf("%w: a seq is of one Region's log: name it with --region", cluster.ErrUsage)
 			}
 			c, err := a.open()
 			if err != nil {
 				return err
+			}
+			key, err := c.FindKey(cmd.Context(), args[0], regions)
+			if err != nil {
+				return err
+			}
+			if own {
+				regions = []string{key.Region}
 			}
 			states, silent, err := c.KeyStates(cmd.Context(), regions, key, at)
 			if err != nil {
@@ -74,18 +80,25 @@ func (a *app) diff() *cobra.Command {
 		Use:   "diff KEY A B",
 		Short: "Show how a key differs between two Regions, or between two points of the past",
 		Long: `Shows in what a key differs between A and B: two Regions, as they are now, or two points of one Region's past. A point is a
-seq of the Region's event log (see ` + "`meridian events`" + `), a time, or now. KEY is a key id or a key ARN; with points of the past and an
-id, --region says where.`,
+seq of the Region's event log (see ` + "`meridian events`" + `), a time, or now. KEY is a key id, an alias or the ARN of either; with points of the past and no
+ARN, --region says where.`,
 		Example: `  meridian diff mrk-1234abcd12ab34cd56ef1234567890ab us-east-1 eu-west-1
   meridian diff mrk-1234abcd12ab34cd56ef1234567890ab 12 now --region us-east-1
   meridian diff mrk-1234abcd12ab34cd56ef1234567890ab 2026-01-31T12:00:00Z 2026-01-31T12:05:00Z --region eu-west-1`,
 		Args: exactly(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := cluster.ParseKey(args[0])
-			if err != nil {
+			if err := cluster.CheckKeyName(args[0]); err != nil {
 				return err
 			}
 			c, err := a.open()
+			if err != nil {
+				return err
+			}
+			var where []string
+			if region != "" {
+				where = []string{region}
+			}
+			key, err := c.FindKey(cmd.Context(), args[0], where)
 			if err != nil {
 				return err
 			}
@@ -95,6 +108,13 @@ id, --region says where.`,
 					return err
 				}
 				return a.printComparison(keyview.Regions(states), silent, true)
+			}
+			for _, point := range args[1:] {
+				_, bad := cluster.ParsePoint(point)
+				if _, ok := c.File.Region(point); !ok && point != "now" && bad != nil {
+					return fmt.Errorf("%w: %.80q is no Region of the cluster, which has %s, and no point of the past such as 42, now or 2026-01-31T12:00:00Z",
+						cluster.ErrUsage, point, strings.Join(c.File.Names(), ", "))
+				}
 			}
 			if region == "" {
 				region = key.Region

@@ -87,6 +87,9 @@ The profile is in force in all nodes when the command returns, and when they sta
 			if n := len(change.link); n != 0 && n != 2 {
 				return fmt.Errorf("%w: --link takes two Regions, as in us-east-1,eu-west-1", cluster.ErrUsage)
 			}
+			if l := change.latency; l < 0 || l > lagprofile.MaxDelay {
+				return fmt.Errorf("%w: --latency %v: a message is held back for 0s to %v", cluster.ErrUsage, l, lagprofile.MaxDelay)
+			}
 			return a.changeLag(cmd.Context(), args, change)
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -53,16 +54,28 @@ clocks for the viewer of that name).`,
 			if _, ok := timeline.NewExport(nil, h.export, nil, false); h.export != "" && !ok {
 				return fmt.Errorf("%w: --export %.40q is none of %s", cluster.ErrUsage, h.export, timeline.Formats)
 			}
+			if h.query.Key != "" {
+				if err := cluster.CheckKeyName(h.query.Key); err != nil {
+					return err
+				}
+			}
 			c, err := a.open()
 			if err != nil {
 				return err
+			}
+			if h.query.Key != "" {
+				key, err := c.FindKey(cmd.Context(), h.query.Key, h.regions)
+				if err != nil {
+					return err
+				}
+				h.query.Key = key.ID
 			}
 			return a.showEvents(cmd.Context(), c, &h)
 		},
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&h.regions, "region", nil, "only these Regions, in this order")
-	f.StringVar(&h.query.Key, "key", "", "only this key: its id or ARN")
+	f.StringVar(&h.query.Key, "key", "", "only this key: its id or an alias, or the ARN of one")
 	f.Uint64Var(&h.query.From, "from", 0, "only from this seq on, of each Region")
 	f.BoolVarP(&h.query.Follow, "follow", "f", false, "go on with the events to come")
 	f.StringVar(&h.export, "export", "", "write it as "+timeline.Formats)
@@ -103,7 +116,7 @@ func (a *app) showEvents(ctx context.Context, c *cluster.Cluster, h *eventsWante
 	}
 	switch {
 	case err == nil && seen == 0 && h.query.Key != "":
-		a.note("no event is about key %s", h.query.Key)
+		return fmt.Errorf("no event of %s is about a key %s", strings.Join(h.regions, ", "), h.query.Key)
 	case err == nil && h.file != "":
 		a.note("%d events in %s", seen, h.file)
 	}

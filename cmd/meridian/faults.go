@@ -144,7 +144,9 @@ func (a *app) faults() *cobra.Command {
 	return &cobra.Command{
 		Use:   "faults",
 		Short: "List the faults in force",
-		Args:  exactly(0),
+		Example: `  meridian faults
+  meridian faults -o json | jq length`,
+		Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			c, err := a.open()
 			if err != nil {

@@ -19,8 +19,10 @@ func (a *app) identityCommand() *cobra.Command {
 		Use:   "identity",
 		Short: "Check or change who may call",
 		Long:  "Checks an identity file, or puts one in force at the nodes that run.",
-		Args:  exactly(0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  meridian identity check identity.yaml
+  meridian identity reload identity.yaml`,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.identityCheck(), a.identityReload())
 	return cmd
@@ -42,10 +44,19 @@ func (a *app) identityCheck() *cobra.Command {
 			if a.json {
 				return a.printJSON(map[string]any{"accounts": accounts, "users": users, "roles": roles, "accessKeys": keys, "digest": d.Digest()})
 			}
-			_, err = fmt.Fprintf(a.out, "%s is in order: %d accounts, %d users, %d roles, %d access keys\n", args[0], accounts, users, roles, keys)
+			_, err = fmt.Fprintf(a.out, "%s is in order: %s, %s, %s, %s\n", args[0],
+				several(accounts, "account"), several(users, "user"), several(roles, "role"), several(keys, "access key"))
 			return err
 		},
 	}
+}
+
+// several is a number of things in words.
+func several(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func (a *app) identityReload() *cobra.Command {

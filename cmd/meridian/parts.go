@@ -59,10 +59,11 @@ func (a *app) front() *cobra.Command {
 
 func (a *app) supervise() *cobra.Command {
 	return &cobra.Command{
-		Use:   "supervise",
-		Short: "Start what does not run and keep the front door running",
-		Long:  "Starts what does not run and keeps the front door running until it is told to end; then it takes everything down. `meridian up --detach` leaves one behind.",
-		Args:  exactly(0),
+		Use:     "supervise",
+		Short:   "Start what does not run and keep the front door running",
+		Long:    "Starts what does not run and keeps the front door running until it is told to end; then it takes everything down. `meridian up --detach` leaves one behind.",
+		Example: `  meridian supervise --data .meridian`,
+		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.open()
 			if err != nil {

@@ -199,6 +199,9 @@ func (a *app) world(ctx context.Context, s *scenario.Scenario, where string, see
 		if err != nil {
 			return nil, err
 		}
+		if err := c.NeedDevelopmentKeys("a scenario"); err != nil {
+			return nil, err
+		}
 		return live.Running(c), nil
 	case "inprocess":
 		return live.InProcess(ctx, live.Options{Regions: s.Regions, Nodes: s.Nodes})

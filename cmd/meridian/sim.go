@@ -24,7 +24,10 @@ checked. Exit code 1: one was broken; the seed repeats it.`,
   meridian sim --for 1m --hostile
   meridian sim --seed 42 --trace`,
 		Args: exactly(0),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("seeds") && o.Seeds == 0 {
+				return fmt.Errorf("%w: --seeds 0 would try none; leave it out to try one, or until the end of --for", cluster.ErrUsage)
+			}
 			if trace {
 				if o.Seeds > 1 || o.For > 0 {
 					return fmt.Errorf("%w: --trace shows one seed: name it by --seed", cluster.ErrUsage)

@@ -354,6 +354,16 @@ func (a *app) down() *cobra.Command {
 	return cmd
 }
 
+// noteDevelopmentKeys says so where what is printed does not let anybody call.
+func (a *app) noteDevelopmentKeys(c *cluster.Cluster) {
+	switch works, err := c.DevelopmentKeys(); {
+	case err != nil:
+		a.note("%v", err)
+	case !works:
+		a.note("the identity file in force turns the access key %s off: put one of its access keys in the place of it", cluster.DevAccessKey)
+	}
+}
+
 func (a *app) envCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "env",
@@ -365,6 +375,7 @@ func (a *app) envCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.noteDevelopmentKeys(c)
 			if a.json {
 				vars := make(map[string]string)
 				for _, v := range c.Env() {
@@ -390,6 +401,7 @@ func (a *app) awsConfig() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.noteDevelopmentKeys(c)
 			if a.json {
 				return a.printJSON(map[string]string{"config": c.AWSConfig()})
 			}
@@ -404,7 +416,9 @@ func (a *app) doctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Look for what commonly goes wrong",
 		Long:  "Looks at the folder, the ports, the processes, the environment, the clock and the programs that examples use. Exit code 1 if something cannot work.",
-		Args:  exactly(0),
+		Example: `  meridian doctor
+  meridian doctor -o json | jq '.[] | select(.grade != "ok")'`,
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			findings := cluster.Diagnose(cmd.Context(), a.data, a.env)
 			var err error
@@ -431,7 +445,9 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
-		Args:  exactly(0),
+		Example: `  meridian version
+  meridian version -o json | jq -r .version`,
+		Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
 				return a.printJSON(map[string]string{"version": buildVersion()})

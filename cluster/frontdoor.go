@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"meridian/cluster/layout"
+	"meridian/cluster/observability"
 	"meridian/keyengine/kmsapi"
 	"meridian/region/awsjson"
 )
@@ -47,13 +48,14 @@ type FrontDoor struct {
 	log     *slog.Logger
 	regions map[string]*pool
 	client  *http.Transport
+	metrics *observability.Front
 }
 
 // NewFrontDoor returns the front door of a cluster.
 func NewFrontDoor(file *layout.Cluster, tempo Tempo, log *slog.Logger) *FrontDoor {
 	f := &FrontDoor{
 		file: file, tempo: tempo, log: log,
-		regions: make(map[string]*pool),
+		regions: make(map[string]*pool), metrics: observability.NewFront(""),
 		client: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: tempo.Answer}).DialContext,
 			MaxIdleConnsPerHost: 128,
@@ -65,6 +67,11 @@ func NewFrontDoor(file *layout.Cluster, tempo Tempo, log *slog.Logger) *FrontDoo
 		f.regions[r.Name] = newPool(r)
 	}
 	return f
+}
+
+// Instrument says which program this is, in the metrics. It is called before Run and Handler, or not at all.
+func (f *FrontDoor) Instrument(version string) {
+	f.metrics = observability.NewFront(version)
 }
 
 // Run listens on all ports and serves until ctx ends.
@@ -128,7 +135,12 @@ func (f *FrontDoor) Handler(region string) http.Handler {
 	mux.HandleFunc("GET /_meridian/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, f.overview())
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { f.call(w, r, region) })
+	mux.Handle("GET /metrics", f.metrics.Handler())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		began, seen := time.Now(), &statusSeen{ResponseWriter: w}
+		to := f.call(seen, r, region)
+		f.metrics.Answered(to, seen.status, time.Since(began))
+	})
 	return mux
 }
 
@@ -173,23 +185,36 @@ func (f *FrontDoor) overview() Overview {
 	return o
 }
 
-// call passes one call of the API on.
-func (f *FrontDoor) call(w http.ResponseWriter, r *http.Request, region string) {
+// statusSeen notes the status of an answer.
+type statusSeen struct {
+	http.ResponseWriter
+	status int // 0: the caller left before there was one
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (s *statusSeen) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// call passes one call of the API on, and returns the Region that it is for; empty: none was found.
+func (f *FrontDoor) call(w http.ResponseWriter, r *http.Request, region string) string {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
 		refuse(w, awsjson.TooLarge(maxBody)) // as a node would
-		return
+		return ""
 	case err != nil:
-		return // the caller left
+		return "" // the caller left
 	}
 	p, fault := f.route(r, region)
 	if fault != nil {
 		refuse(w, fault)
-		return
+		return ""
 	}
 	f.pass(w, r, p, body)
+	return p.region
 }
 
 // refuse answers in the front door's own name.

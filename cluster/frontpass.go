@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meridian/cluster/observability"
 	"meridian/keyengine/kmsapi"
 	"meridian/region/sts"
 )
@@ -44,6 +45,7 @@ func (f *FrontDoor) pass(w http.ResponseWriter, r *http.Request, p *pool, body [
 		}
 		tried[b] = true
 		answer, sent, err := f.attempt(r, b, body)
+		f.metrics.Attempted(b.name, outcome(sent, err))
 		if err == nil {
 			answer.write(w)
 			return
@@ -61,6 +63,17 @@ func (f *FrontDoor) pass(w http.ResponseWriter, r *http.Request, p *pool, body [
 			p.setReady(b, false) // until the next poll
 		}
 	}
+}
+
+// outcome is how an attempt ended.
+func outcome(sent bool, err error) string {
+	switch {
+	case err == nil:
+		return observability.Answered
+	case sent:
+		return observability.Unknown
+	}
+	return observability.Unsent
 }
 
 // repeatable says whether a call may reach two nodes: it changes nothing, or the Region knows a repeat.

@@ -81,6 +81,7 @@ func (f *FrontDoor) pollNode(ctx context.Context, p *pool, b *backend) {
 			f.log.Info("node changed", "node", b.name, "ready", ready)
 		}
 		p.setReady(b, ready)
+		f.metrics.Ready(b.name, ready)
 		select {
 		case <-ctx.Done():
 			return

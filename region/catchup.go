@@ -3,7 +3,6 @@ package region
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -52,7 +51,7 @@ func (r *Region) staleness() time.Duration {
 	if at := r.caughtUp.Load(); at != nil {
 		return r.Wall().Sub(*at)
 	}
-	return math.MaxInt64
+	return Never
 }
 
 // askPosition asks the leader for the seq it has applied.

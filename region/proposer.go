@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"meridian/eventlog"
 	"meridian/eventlog/codec"
@@ -65,9 +66,11 @@ type proposer struct {
 
 	leaf atomic.Uint64 // the next leaf of the key-encryption keys that this term hands out
 
-	inPlace bool // the caller of submit decides: see Still
-	queue   chan *proposal
-	stopped chan struct{} // closed when no proposal will be decided any more
+	inPlace   bool // the caller of submit decides: see Still
+	queue     chan *proposal
+	stopped   chan struct{} // closed when no proposal will be decided any more
+	turnedOff *atomic.Uint64
+	observe   func(Round) // nil: nobody is told
 }
 
 // nextLeaf hands out a leaf. Leaves belong to a term, so that no two leaders hand out the same one to
@@ -86,6 +89,7 @@ func (p *proposer) submit(ctx context.Context, pr *proposal) outcome {
 		return outcome{err: eventlog.ErrNotLeader}
 	case p.queue <- pr:
 	default:
+		p.turnedOff.Add(1)
 		return outcome{err: errTooMany}
 	}
 	select {
@@ -153,12 +157,13 @@ type batch struct {
 	bytes   int
 	taken   []*proposal
 	results []outcome // at the same places
+	began   time.Time
 }
 
 func newBatch(p *proposer) *batch {
 	overlay := rows.NewOverlay(p.state)
 	return &batch{
-		p: p, overlay: overlay, view: keyengine.NewView(overlay, p.place),
+		p: p, overlay: overlay, view: keyengine.NewView(overlay, p.place), began: time.Now(),
 		record: eventlog.Record{Version: eventlog.RecordVersion, Term: p.term, At: p.now(p.last)},
 	}
 }
@@ -260,6 +265,7 @@ func (b *batch) commit() error {
 	if err == nil {
 		b.p.last = b.record.At
 	}
+	b.report(err)
 	for i, pr := range b.taken {
 		o := b.results[i]
 		o.seq = seq
@@ -269,6 +275,13 @@ func (b *batch) commit() error {
 		pr.done <- o
 	}
 	return err
+}
+
+// report tells who observes how the round went, before those who wait are answered: what they do next may ask for it.
+func (b *batch) report(err error) {
+	if b.p.observe != nil {
+		b.p.observe(Round{Commands: len(b.taken), Appended: len(b.record.Commands), Took: time.Since(b.began), Err: err})
+	}
 }
 
 // stateHash states the digest before every so many records. One record is in flight at a time, so the
@@ -292,6 +305,7 @@ func readable(entry []byte) error {
 // refuse answers every proposal of a batch that cannot be appended.
 func (b *batch) refuse(err error) error {
 	b.p.slog.Error("a record that cannot be read was not appended", "commands", len(b.record.Commands), "bytes", b.bytes, "err", err)
+	b.report(err)
 	for i, pr := range b.taken {
 		o := b.results[i]
 		if o.err == nil {

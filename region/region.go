@@ -89,7 +89,9 @@ type Config struct {
 	Dial *replication.Dial
 	// NewRelay makes what carries families to other Regions while this node leads; nil: nothing does.
 	NewRelay func(replication.Region) Relay
-	Logger   *slog.Logger
+	// Observe, if set, is told of each turn of this node's proposer. It must not block.
+	Observe func(Round)
+	Logger  *slog.Logger
 }
 
 // Relay is replication, seen from the Region it serves. Package replication's Relay implements it.
@@ -126,6 +128,7 @@ type Region struct {
 	materials materialCache
 	readied   readiedCache
 	useNotes  useNotes
+	turnedOff atomic.Uint64 // commands that found the queue full
 	ready     atomic.Bool
 	caughtUp  atomic.Pointer[time.Time] // when the last catch-up that worked began
 
@@ -277,7 +280,7 @@ func (r *Region) newProposer(term uint64) *proposer {
 	p := &proposer{
 		term: term, place: r.Place, state: r.Store, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
 		hash: r.Store.StateHash, hashEvery: cmp.Or(r.HashEvery, hashEvery),
-		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}),
+		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}), turnedOff: &r.turnedOff, observe: r.Observe,
 	}
 	p.leaf.Store(r.view().NextLeaf())
 	r.beginLife(p)

@@ -52,7 +52,9 @@ func (a *app) front() *cobra.Command {
 			if err := cluster.Claim(c.Dir, ""); err != nil {
 				return err
 			}
-			return cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), a.logger()).Run(cmd.Context())
+			front := cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), a.logger())
+			front.Instrument(buildVersion())
+			return front.Run(cmd.Context())
 		},
 	}
 }

@@ -81,6 +81,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.explain(),
 		a.logs(),
 		a.audit(),
+		a.metrics(),
 		a.verify(),
 		a.faults(),
 		a.sim(),

@@ -39,6 +39,9 @@ type Config struct {
 	// fails.
 	Fatal  func(error)
 	Logger *slog.Logger // nil: silent
+
+	// Wrote, if set, is told of each write of entries that is on the disk. It must not block.
+	Wrote func(entries int, took time.Duration)
 }
 
 // Member is a server of the Raft group.

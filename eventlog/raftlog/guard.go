@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -25,6 +26,8 @@ type guard struct {
 	stable raft.StableStore
 	fatal  func(error)
 	failed atomic.Pointer[error]
+	// wrote, if set, is told of each synced write of entries.
+	wrote func(entries int, took time.Duration)
 }
 
 func (g *guard) do(doing string, f func() error) (err error) {
@@ -93,7 +96,12 @@ func (g *guard) StoreLogs(logs []*raft.Log) error {
 	for i, l := range logs {
 		framed[i] = sealed(l)
 	}
-	return g.do("write entries", func() error { return g.logs.StoreLogs(framed) })
+	began := time.Now()
+	err := g.do("write entries", func() error { return g.logs.StoreLogs(framed) })
+	if err == nil && g.wrote != nil {
+		g.wrote(len(logs), time.Since(began))
+	}
+	return err
 }
 
 // DeleteRange implements raft.LogStore.

@@ -14,8 +14,9 @@ var _ raft.BatchingFSM = machine{}
 
 // machine is the state machine as Raft wants it.
 type machine struct {
-	sm    eventlog.StateMachine
-	guard *guard
+	sm      eventlog.StateMachine
+	guard   *guard
+	tallies *tallies
 }
 
 // applied is the response to an entry.
@@ -51,16 +52,23 @@ func (m machine) Snapshot() (raft.FSMSnapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return frozen{s, m.guard}, nil
+	return frozen{s, m.guard, m.tallies}, nil
 }
 
 // Restore implements raft.FSM. Raft closes r itself.
-func (m machine) Restore(r io.ReadCloser) error { return m.sm.Restore(r) }
+func (m machine) Restore(r io.ReadCloser) error {
+	err := m.sm.Restore(r)
+	if err == nil {
+		m.tallies.taken.Add(1)
+	}
+	return err
+}
 
 // frozen is raft.FSMSnapshot over a snapshot.
 type frozen struct {
 	eventlog.Snapshot
-	guard *guard
+	guard   *guard
+	tallies *tallies
 }
 
 // Persist implements raft.FSMSnapshot. A node whose own state makes no fit snapshot has a damaged one.
@@ -72,6 +80,9 @@ func (f frozen) Persist(sink raft.SnapshotSink) error {
 	}
 	if err = sink.Close(); errors.Is(err, errUnfit) {
 		return f.guard.fail(fmt.Errorf("state is damaged: %w", err))
+	}
+	if err == nil {
+		f.tallies.made.Add(1)
 	}
 	return err
 }

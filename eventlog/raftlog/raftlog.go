@@ -39,6 +39,7 @@ type Log struct {
 	observer *raft.Observer
 	nudge    chan raft.Observation // one waits at most: each look sees everything
 	slots    chan struct{}         // of appends in flight
+	tallies  *tallies
 
 	ctx      context.Context // ends when Close begins
 	cancel   context.CancelFunc
@@ -62,7 +63,7 @@ func Open(cfg Config) (*Log, error) {
 	}
 	l := &Log{
 		stores: st, nudge: make(chan raft.Observation, 1), slots: make(chan struct{}, maxInFlight),
-		followed: make(chan struct{}),
+		followed: make(chan struct{}), tallies: new(tallies),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.start(&cfg); err != nil {
@@ -79,12 +80,13 @@ func (l *Log) start(cfg *Config) error {
 	if err := l.stores.restore(cfg.StateMachine); err != nil {
 		return err
 	}
-	r, err := raft.NewRaft(cfg.raft(), machine{cfg.StateMachine, l.stores.guard}, l.stores.log, l.stores.guard, l.stores.snapshots, cfg.Transport)
+	r, err := raft.NewRaft(cfg.raft(), machine{cfg.StateMachine, l.stores.guard, l.tallies}, l.stores.log, l.stores.guard, l.stores.snapshots, cfg.Transport)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
 	l.raft = r
 	l.observer = raft.NewObserver(l.nudge, false, func(o *raft.Observation) bool {
+		l.tallies.observe(o)
 		switch o.Data.(type) {
 		case raft.LeaderObservation, raft.RaftState:
 			return true

@@ -62,7 +62,7 @@ func openStores(cfg *Config) (*stores, error) {
 }
 
 func newStores(cfg *Config, s Stores, bolt *raftboltdb.BoltStore) (*stores, error) {
-	g := &guard{logs: s.Log, stable: s.Stable, fatal: cfg.Fatal}
+	g := &guard{logs: s.Log, stable: s.Stable, fatal: cfg.Fatal, wrote: cfg.Wrote}
 	cache, err := raft.NewLogCache(cachedEntries, g)
 	if err != nil {
 		return nil, fmt.Errorf("cache of the log: %w", err)

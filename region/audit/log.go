@@ -63,6 +63,7 @@ type Log struct {
 	queue  chan noted
 	held   atomic.Int64 // bytes of the requests in the queue
 	lost   atomic.Int64 // records that were dropped and not reported yet
+	total  atomic.Int64 // records that were dropped
 
 	closing sync.RWMutex // Note reads, Close writes
 	closed  bool
@@ -105,10 +106,20 @@ func (l *Log) note(n noted) {
 		l.held.Add(-n.size)
 	}
 	l.lost.Add(1)
+	l.total.Add(1)
 }
 
 // Lost is how many records were dropped and are not reported yet.
 func (l *Log) Lost() int64 { return l.lost.Load() }
+
+// Stats is how a Log fares.
+type Stats struct {
+	Queued int   // calls and events that wait to be recorded
+	Lost   int64 // records that were dropped since Open, reported or not
+}
+
+// Stats returns how the Log fares now.
+func (l *Log) Stats() Stats { return Stats{Queued: len(l.queue), Lost: l.total.Load()} }
 
 // Close writes what is in the queue and ends the Log. Calls that are noted afterwards are lost.
 func (l *Log) Close() {
@@ -148,6 +159,7 @@ func (l *Log) write(files *files) {
 		}
 		if !files.write(batch) {
 			l.lost.Add(lost + n)
+			l.total.Add(n)
 		}
 	}
 	if lost := l.lost.Swap(0); lost > 0 && !files.write(r.appendLoss(nil, lost)) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -20,6 +21,7 @@ const maxBatch = 1 << 20
 func (s *Store) Apply(entries []eventlog.Entry) []eventlog.Result {
 	g := s.acquire()
 	defer g.drop()
+	began := time.Now()
 	results := make([]eventlog.Result, len(entries))
 	b := s.begin(g)
 	for i, e := range entries {
@@ -39,6 +41,7 @@ func (s *Store) Apply(entries []eventlog.Entry) []eventlog.Result {
 		}
 	}
 	s.commit(b)
+	s.tallies.applied(len(entries), time.Since(began))
 	return results
 }
 
@@ -135,6 +138,7 @@ func (s *Store) commit(b *batch) {
 	if err := b.w.b.Commit(pebble.NoSync); err != nil {
 		s.fail("write state", err)
 	}
+	s.tallies.batches.Add(1)
 	if s.cfg.OnApply != nil {
 		s.cfg.OnApply(Change{First: b.was.Seq + 1, Last: b.meta.Seq, At: b.meta.At, Keys: b.w.changed})
 	}

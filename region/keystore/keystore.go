@@ -58,6 +58,7 @@ type Store struct {
 	current atomic.Pointer[generation]
 	meta    atomic.Pointer[Meta]
 	applied notice
+	tallies tallies
 	once    sync.Once // of Close
 	broken  sync.Once // of Fatal
 }

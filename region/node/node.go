@@ -20,6 +20,7 @@ import (
 	"meridian/region/audit"
 	"meridian/region/forward"
 	"meridian/region/keystore"
+	"meridian/region/node/metrics"
 	"meridian/region/sessions"
 	"meridian/region/throttle"
 	"meridian/replication"
@@ -41,6 +42,9 @@ type Node struct {
 	region *region.Region
 	keys   *sessions.Keeper
 	audit  *audit.Log
+	relay  *replication.Relay
+	// metrics say how all of these fare.
+	metrics *metrics.Node
 	// limiter counts calls; nil: nobody does.
 	limiter *throttle.Limiter
 	behind  atomic.Pointer[region.Region] // the same, for the store's callback, which is older
@@ -56,6 +60,7 @@ type Node struct {
 // closed in any case.
 func Start(c Config) (*Node, error) {
 	n := &Node{config: c, started: c.Wall()}
+	n.metrics = metrics.New(metrics.Identity{Region: c.Region.Name, Node: c.Node.Name, Version: c.Version})
 	if c.Throttle != nil {
 		n.limiter = throttle.New(c.Throttle, len(c.Region.Nodes), time.Now)
 	}
@@ -153,7 +158,7 @@ func (n *Node) openLog() (err error) {
 	n.log, err = raftlog.Open(raftlog.Config{
 		Dir: c.Dir.Raft(), ID: c.Node.ID, Addr: c.Node.Internal, Transport: transport, StateMachine: n.store,
 		Bootstrap: bootstrap, Join: c.Joining, Logger: c.Logger, Fatal: c.Fatal,
-		Timeouts: c.Timeouts, Snapshots: c.Snapshots,
+		Timeouts: c.Timeouts, Snapshots: c.Snapshots, Wrote: n.metrics.Wrote,
 	})
 	if err != nil {
 		transport.Close()
@@ -202,11 +207,11 @@ func (n *Node) openRegion() error {
 		Attestation: c.Attestation, Directory: n.keys.Directory, Dial: c.Dial,
 		Soft: c.Cluster.Authorization == "soft", Explain: c.Cluster.Explain, GrantDelay: c.Cluster.GrantDelay(),
 		NewRelay: func(of replication.Region) region.Relay {
-			return replication.New(replication.Config{
+			return n.newRelay(replication.Config{
 				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Dial: c.Dial, Logger: c.Logger,
 			})
 		},
-		Logger: c.Logger,
+		Observe: n.metrics.Decided, Logger: c.Logger,
 	})
 	n.behind.Store(n.region)
 	n.later(n.region.Close)
@@ -235,9 +240,20 @@ func (n *Node) openIdentity() (err error) {
 
 // ready reports whether this node answers for its Region: it has caught up once, knows a leader and has
 // heard it lately.
-func (n *Node) ready() bool {
+func (n *Node) ready() bool { return n.unready() == "" }
+
+// unready says why this node does not answer for its Region; empty: it does.
+func (n *Node) unready() string {
 	l := n.log.Leadership()
-	return n.region.Ready() && n.region.Fresh() && (l.Leader || l.Addr != "")
+	switch {
+	case !n.region.Ready():
+		return "has not caught up with its Region's leader yet"
+	case !n.region.Fresh():
+		return "has not heard its Region's leader lately: cut off, or its Region has no majority"
+	case !l.Leader && l.Addr == "":
+		return "knows no leader of its Region"
+	}
+	return ""
 }
 
 // logServer answers for an HTTP server that ended on its own.

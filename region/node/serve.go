@@ -36,11 +36,11 @@ func (n *Node) serve() error {
 			},
 		},
 		Sessions: n.keys, Partition: n.place().Partition, Region: c.Region.Name,
-		RequestID: uuid.NewString, Now: time.Now, Logger: c.Logger,
+		RequestID: uuid.NewString, Now: time.Now, Logger: c.Logger, Observe: n.metrics.CalledSTS,
 	})
 	api := awsjson.New(awsjson.Config{
 		Service: n.region, Dispatch: n.region.Dispatch, Verifier: verifier,
-		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger, Admit: n.admit, Observe: n.noteCall,
+		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger, Admit: n.admit, Observe: n.answered,
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -53,6 +53,8 @@ func (n *Node) serve() error {
 	mux.HandleFunc("GET /_meridian/health", n.getHealth)
 	mux.HandleFunc("GET /_meridian/ready", n.getReady)
 	mux.HandleFunc("GET /_meridian/info", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.Status()) })
+	n.watchParts()
+	mux.Handle("GET /metrics", n.metrics.Handler())
 	// Who hears from the API that the node is ready finds its admin socket.
 	n.start("the admin socket", c.Admin, n.adminHandler())
 	if err := c.writeAdminFile(); err != nil {
@@ -128,12 +130,19 @@ func (n *Node) getHealth(w http.ResponseWriter, _ *http.Request) {
 	reply(w, map[string]string{"status": "alive", "node": n.config.Node.Name, "region": n.config.Region.Name})
 }
 
-// getReady says whether this node answers for its Region.
+// readiness is the answer to who asks whether a node answers for its Region.
+type readiness struct {
+	Ready bool   `json:"ready"`
+	Node  string `json:"node"`
+	Why   string `json:"why,omitempty"` // it does not
+}
+
+// getReady says whether this node answers for its Region, and why not.
 func (n *Node) getReady(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	ready := n.ready()
-	if !ready {
+	why := n.unready()
+	if why != "" {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"ready": ready, "node": n.config.Node.Name})
+	_ = json.NewEncoder(w).Encode(readiness{Ready: why == "", Node: n.config.Node.Name, Why: why})
 }

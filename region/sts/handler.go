@@ -35,6 +35,8 @@ type Config struct {
 	RequestID func() string
 	Now       func() time.Time
 	Logger    *slog.Logger
+	// Observe, if set, is told of each request: the operation as the caller names it, and the code of the refusal, if any.
+	Observe func(operation, code string)
 }
 
 // A Handler serves requests. New makes one.
@@ -68,12 +70,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	action, out, fault := h.answer(r, body)
 	if fault != nil {
 		fault = translated(fault)
+		h.observe(action, fault.Code)
 		h.config.Logger.Debug("request refused", "request", id, "service", Service, "operation", action, "code", fault.Code)
 		Refuse(w, id, fault)
 		return
 	}
+	h.observe(action, "")
 	h.config.Logger.Debug("request", "request", id, "service", Service, "operation", action)
 	write(w, id, http.StatusOK, out.named(id))
+}
+
+func (h *Handler) observe(operation, code string) {
+	if h.config.Observe != nil {
+		h.config.Observe(operation, code)
+	}
 }
 
 // answer verifies a request and carries it out.

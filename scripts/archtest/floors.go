@@ -78,13 +78,14 @@ func Floors() map[string]Floor {
 		"cluster/virtual":  {Number: 3},
 
 		// Clusters of processes.
-		"cluster":             {Number: 4},
-		"cluster/bench":       {Number: 4},
-		"cluster/chaos":       {Number: 4},
-		"cluster/console":     {Number: 4},
-		"cluster/clustertest": {Number: 4},
-		"cluster/live":        {Number: 4},
-		"cluster/scenario":    {Number: 4},
+		"cluster":               {Number: 4},
+		"cluster/bench":         {Number: 4},
+		"cluster/chaos":         {Number: 4},
+		"cluster/console":       {Number: 4},
+		"cluster/clustertest":   {Number: 4},
+		"cluster/live":          {Number: 4},
+		"cluster/observability": {Number: 4},
+		"cluster/scenario":      {Number: 4},
 
 		// Programs, and the tests that start them.
 		"cmd/meridian": {Number: 5},
@@ -104,6 +105,7 @@ func Owners() map[string][]string {
 		"github.com/nats-io/nkeys":      {"keyengine/keyring", "replication/natsbus"},
 		"github.com/spf13":              {"cmd/meridian"},
 		"golang.org/x/term":             {"cmd/meridian"},
+		"github.com/prometheus":         {"cluster/observability", "region/node/metrics"},
 		"github.com/fxamacker/cbor":     {"keyengine/attestation", "keyengine/canonical"},
 		"filippo.io/mldsa":              {"keyengine/primitive/mldsa"},
 		"github.com/decred":             {"keyengine/primitive/secp256k1"},

@@ -37,27 +37,33 @@ type Status struct {
 
 // RegionStatus is what is known about a Region.
 type RegionStatus struct {
-	Region   string       `json:"region"`
-	Life     uint64       `json:"life"`
-	Endpoint string       `json:"endpoint"`
-	Leader   string       `json:"leader"` // empty: none is known
-	Term     uint64       `json:"term"`
-	Nodes    []NodeStatus `json:"nodes"`
+	Region   string `json:"region"`
+	Life     uint64 `json:"life"`
+	Endpoint string `json:"endpoint"`
+	Leader   string `json:"leader"` // empty: none is known
+	Term     uint64 `json:"term"`
+	// FeatureLevel says which events the Region's log may hold. It rises when all members of the log know more.
+	FeatureLevel uint32       `json:"featureLevel"`
+	Nodes        []NodeStatus `json:"nodes"`
 }
 
 // NodeStatus is what is known about a node.
 type NodeStatus struct {
-	Name     string `json:"name"`
-	ID       string `json:"id"`
-	PID      int    `json:"pid,omitempty"`
-	State    string `json:"state"`
-	Role     string `json:"role,omitempty"`
-	Ready    bool   `json:"ready"`
-	Seq      uint64 `json:"seq"`
-	Digest   string `json:"digest,omitempty"`
-	Endpoint string `json:"endpoint"`
-	ExitCode *int   `json:"exitCode,omitempty"`
-	// ExitReason is "storage" or "diverged" where the node stopped because it does not trust itself any more.
+	Name    string `json:"name"`
+	ID      string `json:"id"`
+	PID     int    `json:"pid,omitempty"`
+	State   string `json:"state"`
+	Role    string `json:"role,omitempty"`
+	Ready   bool   `json:"ready"`
+	Version string `json:"version,omitempty"` // of its program
+	// KnownLevel is the newest feature level that its program knows.
+	KnownLevel uint32 `json:"knownLevel,omitempty"`
+	Seq        uint64 `json:"seq"`
+	Digest     string `json:"digest,omitempty"`
+	Endpoint   string `json:"endpoint"`
+	ExitCode   *int   `json:"exitCode,omitempty"`
+	// ExitReason is "storage" or "diverged" where the node stopped because it does not trust itself any more, "outdated"
+	// where its program is too old for its Region.
 	ExitReason string `json:"exitReason,omitempty"`
 	// Identity is the digest of the identity file that the node goes by; IdentityError says why a newer one is not in force.
 	Identity      string `json:"identity,omitempty"`
@@ -108,7 +114,8 @@ func (c *Cluster) regionStatus(ctx context.Context, r *layout.Region) RegionStat
 		if st, ok := said[n.Name]; ok && node.State == Running {
 			node.Role, node.Ready, node.Seq, node.Digest = st.Role, st.Ready, st.Seq, st.Digest
 			node.Identity, node.IdentityError = st.Identity.Digest, st.Identity.Error
-			s.Life = max(s.Life, st.Life)
+			node.Version, node.KnownLevel = st.Version, st.KnownLevel
+			s.Life, s.FeatureLevel = max(s.Life, st.Life), max(s.FeatureLevel, st.FeatureLevel)
 			if s.Leader != "" && n.Name != s.Leader && st.Role == control.Leader {
 				node.Role = control.Follower // it led in an older term and does not know yet
 			}
@@ -151,6 +158,8 @@ func exitReason(code int) string {
 		return "storage"
 	case node.ExitDiverged:
 		return "diverged"
+	case node.ExitOutdated:
+		return "outdated"
 	}
 	return ""
 }

@@ -80,6 +80,10 @@ type Leadership struct {
 	Addr   string // of the leader's internal port, empty: unknown
 }
 
+// ErrNewer is in every error about something in a log, or in a state, that a newer program wrote: this one can do
+// nothing about it but stop, and nothing is wrong with its files.
+var ErrNewer = errors.New("written by a newer program")
+
 // Errors of a Log.
 var (
 	// ErrNotLeader: nothing was appended.

@@ -23,12 +23,6 @@ type (
 		KeyID     string        `cbor:"2,keyasint"`
 		Materials []NewMaterial `cbor:"3,keyasint"`
 	}
-	// DescriptionUpdated replaces a key's description.
-	DescriptionUpdated struct {
-		Account     string `cbor:"1,keyasint"`
-		KeyID       string `cbor:"2,keyasint"`
-		Description string `cbor:"3,keyasint"`
-	}
 	// PolicyPut replaces a key's policy.
 	PolicyPut struct {
 		Account string `cbor:"1,keyasint"`

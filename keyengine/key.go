@@ -215,7 +215,7 @@ func (c UpdateKeyDescription) decide(d *draft) (any, error) {
 		return nil, err
 	}
 	if text := val(c.Request.Description); text != t.key().Description {
-		d.emit(DescriptionUpdated{Account: t.ref.Account, KeyID: t.ref.KeyID, Description: text})
+		d.describe(t.ref, text)
 	}
 	return nil, nil
 }
@@ -223,10 +223,6 @@ func (c UpdateKeyDescription) decide(d *draft) (any, error) {
 func (e KeyCreated) evolve(s state) {
 	s.finishSweep(Ref{e.Account, e.KeyID})
 	s.put(keyRow(Ref{e.Account, e.KeyID}), &e.Key)
-}
-
-func (e DescriptionUpdated) evolve(s state) {
-	s.changeKey(Ref{e.Account, e.KeyID}, func(k *Key) { k.Description = e.Description })
 }
 
 func (s state) changeKey(ref Ref, change func(*Key)) {

@@ -23,6 +23,7 @@ import (
 //	c/clock                             offset of Region time, ms
 //	c/keys/<account>                    number of live keys
 //	c/leaf                              first leaf that was never used
+//	c/level                             feature level of this Region, if greater than 1
 //	c/life                              life number of this Region, if greater than 1
 //	c/peer/<Region>                     greatest life seen
 //	c/seal                              step of the sealing key
@@ -39,6 +40,7 @@ const (
 	prefixCount   = "c/keys/"
 	rowClock      = "c/clock"
 	rowLeaf       = "c/leaf"
+	rowLevel      = "c/level"
 	rowLife       = "c/life"
 	rowStep       = "c/seal"
 	prefixPeer    = "c/peer/"

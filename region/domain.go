@@ -31,6 +31,9 @@ func (d Domain) Evolve(w rows.Writer, _ uint64, rec *eventlog.Record) error {
 		if err != nil {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
+		if err := d.allows(w, encoded, e); err != nil {
+			return fmt.Errorf("event %d (%s): %w", i, codec.Name(encoded), err)
+		}
 		keyengine.Evolve(w, d.Place, e)
 	}
 	for _, c := range rec.Commands {
@@ -42,6 +45,24 @@ func (d Domain) Evolve(w rows.Writer, _ uint64, rec *eventlog.Record) error {
 	}
 	return nil
 }
+
+// allows refuses an event that the feature level has no place for: one that begins a level beyond this program, and one
+// of a level that the log has not begun, which no program of this Region may have written.
+func (d Domain) allows(r rows.Reader, encoded eventlog.Event, e keyengine.Event) error {
+	if raised, ok := e.(keyengine.LevelRaised); ok && raised.Level > keyengine.FeatureLevel {
+		return fmt.Errorf("the Region goes on at feature level %d, this program knows %d: %w", raised.Level, keyengine.FeatureLevel, eventlog.ErrNewer)
+	}
+	if needs := codec.Level(encoded); needs > 1 && needs > d.Level(r) {
+		return fmt.Errorf("version %d needs feature level %d, the Region has %d", encoded.Version, needs, d.Level(r))
+	}
+	return nil
+}
+
+// Level is the feature level that the state has reached.
+func (d Domain) Level(r rows.Reader) uint32 { return keyengine.NewView(r, d.Place).Level() }
+
+// Newest is the newest feature level that this program knows.
+func (d Domain) Newest() uint32 { return keyengine.FeatureLevel }
 
 // rememberedReply is the JSON that a command's repeat is answered with; nil: nothing is remembered.
 func rememberedReply(c eventlog.Command) (reply []byte, err error) {

@@ -16,6 +16,9 @@ func (r *Region) ReportUses(ctx context.Context) { r.reportUses(ctx) }
 // StepSealingKey is stepSealingKey.
 func (r *Region) StepSealingKey(ctx context.Context) { r.stepSealingKey(ctx) }
 
+// LookAtLevel is raiseLevel.
+func (r *Region) LookAtLevel(ctx context.Context) { r.raiseLevel(ctx) }
+
 // OpenGrantToken is openGrantToken, as far as who ends a grant needs it.
 func (r *Region) OpenGrantToken(text string) (keyengine.GrantRef, error) {
 	t, err := r.openGrantToken(text)

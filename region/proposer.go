@@ -225,6 +225,9 @@ func (b *batch) take(pr *proposal, d keyengine.Decision) outcome {
 	encoded := make([]eventlog.Event, len(d.Events)) // all, before any changes the batch
 	for i, e := range d.Events {
 		encoded[i] = codec.Encode(e)
+		if needs, has := codec.Level(encoded[i]), b.view.Level(); needs > 1 && needs > has { // nodes that do not know it would stop
+			return outcome{err: kmsapi.Errorf(kmsapi.KMSInternalException, "%s needs feature level %d, Region %s has %d.", pr.command.Operation(), needs, b.p.place.Region, has)}
+		}
 	}
 	for i, e := range d.Events {
 		keyengine.Evolve(b.overlay, b.p.place, e)

@@ -76,6 +76,8 @@ type Config struct {
 	Attestation *attestation.Roots
 	// Directory returns the identity file in force; nil: there is none.
 	Directory func() *identity.Directory
+	// Able returns the feature level that every member of the log knows; nil: the level is not raised.
+	Able func(ctx context.Context) (uint32, error)
 	// GrantDelay is how long, in Region time, a grant takes to count for those without its token; nil: as long as
 	// Dial's lag profile says.
 	GrantDelay *time.Duration
@@ -263,6 +265,7 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 	})
 	wg.Go(func() { r.executeDue(ctx) })
 	wg.Go(func() { every(ctx, sealingEvery, func() { r.stepSealingKey(ctx) }) })
+	wg.Go(func() { every(ctx, levelEvery, func() { r.raiseLevel(ctx) }) })
 	if r.relay != nil {
 		wg.Go(func() { r.replicate(ctx, term) })
 	}

@@ -52,6 +52,7 @@ type setting struct {
 	// ring, if set, is the key ring of node i, and save what puts it on a disk. Without, nodes share one.
 	ring func(i int) *keyring.Ring
 	save func(i int) error
+	able func(context.Context) (uint32, error)
 }
 
 func (w *world) wall(i int) func() time.Time {
@@ -104,7 +105,7 @@ func newWorldIn(t testing.TB, in setting, skew ...time.Duration) *world {
 			Place: place, Regions: in.regions, Node: fmt.Sprintf("%s/%d", place.Region, i+1), Nodes: 3, OtherNodes: others(i),
 			Store: keystore.Reads{Store: stores[i]}, Log: w.log(i), Ring: ring, SaveRing: save, Peers: w,
 			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
-			Logger: in.logger,
+			Logger: in.logger, Able: in.able,
 		})
 		behind[i].Store(r)
 		t.Cleanup(r.Close)

@@ -54,7 +54,9 @@ type Status struct {
 	Digest       string   `json:"digest"` // of the state, hex
 	Chain        string   `json:"chain"`  // head of the event log's hash chain, hex
 	Life         uint64   `json:"life"`
-	Endpoint     string   `json:"endpoint"` // http://host:port
+	FeatureLevel uint32   `json:"featureLevel"` // of the Region, as this node knows it
+	KnownLevel   uint32   `json:"knownLevel"`   // the newest that the node's program knows
+	Endpoint     string   `json:"endpoint"`     // http://host:port
 	FaultVersion uint64   `json:"faultVersion"`
 	Identity     Identity `json:"identity"`
 	StartedAt    int64    `json:"startedAt"` // ms since 1970 UTC, wall clock

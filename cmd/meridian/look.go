@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,7 +64,11 @@ func (a *app) printStatus(s cluster.Status) error {
 			if r.Leader != "" {
 				leader = fmt.Sprintf("term %d", r.Term)
 			}
-			row("%s\t\t%s\t\t\t\t%s", r.Region, leader, r.Endpoint)
+			level := ""
+			if r.FeatureLevel > 0 {
+				level = fmt.Sprintf("level %d", r.FeatureLevel)
+			}
+			row("%s\t%s\t%s\t\t\t\t%s", r.Region, level, leader, r.Endpoint)
 			for _, n := range r.Nodes {
 				state := n.State
 				if n.ExitCode != nil {
@@ -77,6 +82,9 @@ func (a *app) printStatus(s cluster.Status) error {
 			}
 		}
 	})
+	for _, line := range levels(s) {
+		fmt.Fprintln(a.out, "feature level:", line)
+	}
 	for _, r := range s.Faults {
 		fmt.Fprintln(a.out, "fault:", r)
 	}
@@ -90,6 +98,27 @@ func (a *app) printStatus(s cluster.Status) error {
 		fmt.Fprintln(a.out, "identity:", line)
 	}
 	return err
+}
+
+// levels are a line for each Region whose feature level is not the newest that one of its programs knows.
+func levels(s cluster.Status) (lines []string) {
+	for _, r := range s.Regions {
+		var mixed []string
+		ahead := false
+		for _, n := range r.Nodes {
+			switch {
+			case n.KnownLevel > 0:
+				mixed = append(mixed, fmt.Sprintf("%s knows %d", n.Name, n.KnownLevel))
+				ahead = ahead || n.KnownLevel > r.FeatureLevel
+			default:
+				mixed = append(mixed, n.Name+" does not say")
+			}
+		}
+		if ahead {
+			lines = append(lines, fmt.Sprintf("%s has %d, and rises when all its nodes know more: %s", r.Region, r.FeatureLevel, strings.Join(mixed, ", ")))
+		}
+	}
+	return lines
 }
 
 func orDash(s string) string {

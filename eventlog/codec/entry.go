@@ -88,7 +88,7 @@ func DecodeRecord(b []byte) (*eventlog.Record, error) {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	if rec.Version == 0 || rec.Version > eventlog.RecordVersion {
-		return nil, fmt.Errorf("record version %d is unknown: written by a newer version", rec.Version)
+		return nil, fmt.Errorf("record version %d is unknown to this program: %w", rec.Version, eventlog.ErrNewer)
 	}
 	if err := checkRecord(rec); err != nil {
 		return nil, fmt.Errorf("record: %w", err)

@@ -15,15 +15,18 @@ import (
 // replicas to come fits.
 const MaxEventBytes = 2 << 20
 
-// UnknownError says that an event is of a type or version that this build does not know.
+// UnknownError says that an event is of a type or version that this build does not know. It is an eventlog.ErrNewer.
 type UnknownError struct {
 	Type    uint16
 	Version uint8
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("event type %d version %d is unknown: written by a newer version", e.Type, e.Version)
+	return fmt.Sprintf("event type %d version %d is unknown to this program: %v", e.Type, e.Version, eventlog.ErrNewer)
 }
+
+// Is makes every UnknownError an eventlog.ErrNewer.
+func (e *UnknownError) Is(target error) bool { return target == eventlog.ErrNewer }
 
 // familyBody is the body of an event of the protocol.
 type familyBody struct {
@@ -33,16 +36,16 @@ type familyBody struct {
 	Event   canonical.Raw
 }
 
-// Encode returns the bytes of an event. It panics on a type that is not in the table: the set of
+// Encode returns the bytes of an event, in the oldest version that can say it. It panics on a type that is not in the table: the set of
 // events is closed, so only a forgotten line in the table can do that.
 func Encode(e keyengine.Event) eventlog.Event {
 	if fe, ok := e.(keyengine.FamilyEvent); ok {
 		k := kindOf(fe.Event)
 		body := familyBody{Account: fe.Ref.Account, KeyID: fe.Ref.KeyID, Event: canonical.Marshal(fe.Event)}
-		return eventlog.Event{Type: k.number, Version: k.version, Body: canonical.Marshal(body)}
+		return eventlog.Event{Type: k.number, Version: k.versionOf(fe.Event), Body: canonical.Marshal(body)}
 	}
 	k := kindOf(e)
-	return eventlog.Event{Type: k.number, Version: k.version, Body: canonical.Marshal(e)}
+	return eventlog.Event{Type: k.number, Version: k.versionOf(e), Body: canonical.Marshal(e)}
 }
 
 func kindOf(e any) kind {
@@ -56,7 +59,7 @@ func kindOf(e any) kind {
 // Decode reads an event back. The error is an *UnknownError, or says what is malformed.
 func Decode(e eventlog.Event) (keyengine.Event, error) {
 	k, ok := byNumber[e.Type]
-	if !ok || e.Version == 0 || e.Version > k.version {
+	if !ok || e.Version == 0 || e.Version > k.newest() {
 		return nil, &UnknownError{Type: e.Type, Version: e.Version}
 	}
 	if len(e.Body) > MaxEventBytes {

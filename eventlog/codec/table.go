@@ -7,11 +7,12 @@ import (
 	"meridian/keyengine/family"
 )
 
-// kind is one type of event: its number in the log, for ever, and the newest version of its body.
+// kind is one type of event: its number in the log, for ever, and the newest version of its body at the first feature
+// level; see raise for what came later.
 type kind struct {
 	number  uint16
-	version uint8
-	example any // zero value of the Go type
+	version uint8 // 0: the first level does not have the event
+	example any   // zero value of the Go type
 }
 
 // own are the events of one Region. Numbers are below 100. Never renumber, never reuse.
@@ -33,6 +34,7 @@ func own() []kind {
 		{14, 1, keyengine.GrantRevoked{}},
 		{15, 1, keyengine.KeyUsed{}},
 		{16, 1, keyengine.LifeBegun{}},
+		{17, 1, keyengine.LevelRaised{}},
 	}
 }
 

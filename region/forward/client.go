@@ -60,6 +60,7 @@ type Standing struct {
 	ID      string `json:"id"`      // in the log's membership
 	Last    uint64 `json:"last"`    // newest entry on its disk
 	Joining bool   `json:"joining"` // it has not written down yet that the Region counts on it
+	Level   uint32 `json:"level"`   // the newest feature level that its program knows; 0: the first
 }
 
 // Client makes calls to other nodes of the Region. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"fmt"
 	"iter"
 
 	"meridian/eventlog"
@@ -31,4 +32,34 @@ type Domain interface {
 type IndexChecker interface {
 	// CheckIndexes says what differs, a line for each row.
 	CheckIndexes(r rows.Reader) []string
+}
+
+// Leveled is a Domain whose log may come to hold what older programs do not know. A Domain that is not has one level.
+type Leveled interface {
+	// Level is the feature level that the rows have reached, from 1.
+	Level(r rows.Reader) uint32
+	// Newest is the newest feature level that this program knows. A state that has reached a higher one is refused.
+	Newest() uint32
+}
+
+func levelOf(d Domain, r rows.Reader) uint32 {
+	if l, ok := d.(Leveled); ok {
+		return l.Level(r)
+	}
+	return 1
+}
+
+func newestOf(d Domain) uint32 {
+	if l, ok := d.(Leveled); ok {
+		return l.Newest()
+	}
+	return 1
+}
+
+// knows refuses rows of a feature level that this program does not know.
+func knows(d Domain, level uint32) error {
+	if newest := newestOf(d); level == 0 || level > newest {
+		return fmt.Errorf("the state has feature level %d, this program knows %d: %w", level, newest, eventlog.ErrNewer)
+	}
+	return nil
 }

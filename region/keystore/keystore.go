@@ -126,6 +126,9 @@ func (s *Store) load() error {
 	if err == nil {
 		err = m.belongs(s.cfg.ClusterID, s.cfg.Region)
 	}
+	if err == nil {
+		err = knows(s.cfg.Domain, levelOf(s.cfg.Domain, reader{g.db, s.fail}))
+	}
 	if err != nil {
 		return errors.Join(err, g.db.Close())
 	}

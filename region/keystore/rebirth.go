@@ -85,6 +85,9 @@ func (w *rewriter) run(in io.Reader, scratch string, out io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	if err := knows(w.origin.Domain, stream.header.Feature); err != nil {
+		return err
+	}
 	for name, db := range map[string]**pebble.DB{"old": &w.old, "new": &w.new} {
 		if *db, err = openScratch(vfs.Default.PathJoin(scratch, name)); err != nil {
 			return err
@@ -184,7 +187,7 @@ func (w *rewriter) carry() error {
 }
 
 func (w *rewriter) stream(out io.Writer) error {
-	s, err := newStreamWriter(out, w.Meta)
+	s, err := newStreamWriter(out, w.Meta, levelOf(w.origin.Domain, reader{w.new, unread}))
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,18 @@ import (
 	"io"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"meridian/eventlog"
 )
 
 // Check implements eventlog.StateMachine: it reads a snapshot to its end and tells whether Restore
-// would take it, without looking at the present state.
+// would take it, without looking at the present state. One of a newer program ends this one: its Region has gone on
+// without it.
 func (s *Store) Check(r io.Reader) error {
 	in, err := s.open(r)
+	if errors.Is(err, eventlog.ErrNewer) {
+		s.fail("check snapshot", err)
+	}
 	if err != nil {
 		return fmt.Errorf("check snapshot: %w", err)
 	}
@@ -49,7 +55,10 @@ func (s *Store) open(r io.Reader) (*streamReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in, in.header.Meta.belongs(s.cfg.ClusterID, s.cfg.Region)
+	if err := in.header.Meta.belongs(s.cfg.ClusterID, s.cfg.Region); err != nil {
+		return nil, err
+	}
+	return in, knows(s.cfg.Domain, in.header.Feature)
 }
 
 // contains tells whether the present state grew out of the one that m describes. The position is

@@ -8,9 +8,12 @@ import (
 )
 
 // Snapshot implements eventlog.StateMachine.
-func (s *Store) Snapshot() (eventlog.Snapshot, error) { return &snapshot{s.View()}, nil }
+func (s *Store) Snapshot() (eventlog.Snapshot, error) { return &snapshot{s.View(), s.cfg.Domain}, nil }
 
-type snapshot struct{ view *View }
+type snapshot struct {
+	view   *View
+	domain Domain
+}
 
 // WriteTo flushes the database, then streams the frozen rows. The order is what keeps the log's
 // promise: once the snapshot exists the log below it may go, and an unsynced database that a crash
@@ -19,7 +22,7 @@ func (n *snapshot) WriteTo(w io.Writer) (int64, error) {
 	if err := n.view.gen.db.Flush(); err != nil {
 		return 0, fmt.Errorf("make state durable: %w", err)
 	}
-	out, err := newStreamWriter(w, n.view.meta)
+	out, err := newStreamWriter(w, n.view.meta, levelOf(n.domain, n.view))
 	if err != nil {
 		return 0, fmt.Errorf("write snapshot: %w", err)
 	}

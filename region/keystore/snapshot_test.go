@@ -177,7 +177,7 @@ func TestSnapshotLies(t *testing.T) {
 	defer v.Close()
 	lie := func(m Meta, change func(key, value []byte) (bool, []byte)) []byte {
 		var b bytes.Buffer
-		w, err := newStreamWriter(&b, m)
+		w, err := newStreamWriter(&b, m, 1)
 		for k, value := range v.Scan(nil, nil) {
 			keep, value := change(k, bytes.Clone(value))
 			if keep && has(carried, k) {
@@ -271,7 +271,7 @@ func TestPowerLossInRestore(t *testing.T) {
 		}))
 		s := open(t, fs)
 		s.Apply(history(14, 30))
-		if _, err := (&snapshot{s.View()}).WriteTo(&bytes.Buffer{}); err != nil { // durable
+		if _, err := (&snapshot{s.View(), s.cfg.Domain}).WriteTo(&bytes.Buffer{}); err != nil { // durable
 			t.Fatal(err)
 		}
 		old := s.Meta()

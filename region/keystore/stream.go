@@ -28,12 +28,8 @@ const (
 	maxFrame    = chunkBytes + maxKey + maxValue + 2*binary.MaxVarintLen64
 )
 
-// FeatureLevel is the newest set of event types that this build applies; a snapshot of a higher one
-// is refused.
-const FeatureLevel = 1
-
 type header struct {
-	Feature uint32 `cbor:"1,keyasint"`
+	Feature uint32 `cbor:"1,keyasint"` // level of the state, not of the program: an older one reads what it knows
 	Meta    Meta   `cbor:"2,keyasint"`
 }
 
@@ -52,12 +48,12 @@ type streamWriter struct {
 	wrote int64
 }
 
-func newStreamWriter(w io.Writer, m Meta) (*streamWriter, error) {
+func newStreamWriter(w io.Writer, m Meta, level uint32) (*streamWriter, error) {
 	s := &streamWriter{w: w, sum: sha256.New()}
 	if err := s.write(append([]byte(streamMagic), Format)); err != nil {
 		return nil, err
 	}
-	return s, s.frame(frameHeader, canonical.Marshal(header{Feature: FeatureLevel, Meta: m}))
+	return s, s.frame(frameHeader, canonical.Marshal(header{Feature: level, Meta: m}))
 }
 
 func (s *streamWriter) write(b []byte) error {
@@ -149,9 +145,6 @@ func newStreamReader(r io.Reader) (*streamReader, error) {
 		return nil, fmt.Errorf("snapshot's header: %w", err)
 	}
 	s.at += int64(frameHead + len(payload))
-	if f := s.header.Feature; f == 0 || f > FeatureLevel {
-		return nil, fmt.Errorf("snapshot needs feature level %d, this build has %d", f, FeatureLevel)
-	}
 	return s, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"meridian/cluster/fault"
 	"meridian/cluster/layout"
 	"meridian/eventlog/raftlog"
+	"meridian/keyengine"
 )
 
 // maxAdminBody bounds the body of an admin request in bytes.
@@ -75,6 +76,7 @@ func (n *Node) Status() control.Status {
 		ClusterID: c.Cluster.ID, Region: c.Region.Name, Name: c.Node.Name, ID: c.Node.ID, PID: os.Getpid(), Version: c.Version,
 		Role: control.Follower, Term: n.log.Term(), Ready: n.ready(),
 		Seq: meta.Seq, Digest: hex.EncodeToString(meta.Digest[:]), Chain: hex.EncodeToString(meta.Chain[:]), Life: n.region.Life(),
+		FeatureLevel: n.region.Level(), KnownLevel: keyengine.FeatureLevel,
 		Endpoint: "http://" + c.Node.KMS, FaultVersion: c.Faults.Version(), Identity: control.Identity(n.keys.State()), StartedAt: n.started.UnixMilli(),
 	}
 	if own, member := n.membership(context.Background()); member && !own.Voter {

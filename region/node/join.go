@@ -8,6 +8,7 @@ import (
 
 	"meridian/cluster/layout"
 	"meridian/eventlog/raftlog"
+	"meridian/keyengine"
 	"meridian/region"
 	"meridian/region/forward"
 )
@@ -85,5 +86,5 @@ var _ forward.Peer = peer{}
 
 // Standing implements forward.Peer.
 func (p peer) Standing() forward.Standing {
-	return forward.Standing{ID: p.node.config.Node.ID, Last: p.node.log.Status().Last, Joining: p.node.joining.Load()}
+	return forward.Standing{ID: p.node.config.Node.ID, Last: p.node.log.Status().Last, Joining: p.node.joining.Load(), Level: keyengine.FeatureLevel}
 }

@@ -119,8 +119,8 @@ func (n *Node) openStore() (err error) {
 			}
 		},
 	})
-	if errors.Is(err, keystore.ErrNewer) {
-		return err
+	if newer(err) {
+		return fmt.Errorf("%w; %s", err, c.outdated())
 	}
 	if err != nil {
 		return fmt.Errorf("%w; %s", err, c.cure())
@@ -204,7 +204,7 @@ func (n *Node) openRegion() error {
 		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
 		LeastLife: c.Region.Life, Store: keystore.Reads{Store: n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
 		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency, HashEvery: c.HashEvery,
-		Attestation: c.Attestation, Directory: n.keys.Directory, Dial: c.Dial,
+		Attestation: c.Attestation, Directory: n.keys.Directory, Dial: c.Dial, Able: n.members.able,
 		Soft: c.Cluster.Authorization == "soft", Explain: c.Cluster.Explain, GrantDelay: c.Cluster.GrantDelay(),
 		NewRelay: func(of replication.Region) region.Relay {
 			return n.newRelay(replication.Config{

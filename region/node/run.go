@@ -18,6 +18,7 @@ import (
 const (
 	ExitFatal    = 3 // its files cannot be trusted or written
 	ExitDiverged = 4 // its state is not its leader's
+	ExitOutdated = 5 // its program does not know what the Region's log holds
 )
 
 // Options are what a node process is told beside its folder.
@@ -41,6 +42,11 @@ func Run(ctx context.Context, dir layout.Dir, name string, o Options) error {
 			o.Logger.Error("this node stops: its state differs from its leader's", "node", name, "err", err)
 			fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; `meridian verify` says which node left the log's way: %s\n", name, err, c.cure())
 			c.exit(ExitDiverged)
+		}
+		if newer(err) {
+			o.Logger.Error("this node stops: its program is too old for its Region", "node", name, "err", err)
+			fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; %s\n", name, err, c.outdated())
+			c.exit(ExitOutdated)
 		}
 		o.Logger.Error("this node stops: its files cannot be trusted or written", "node", name, "err", err)
 		fmt.Fprintf(os.Stderr, "meridian: node %s stops: %v; if this comes again, %s\n", name, err, c.cure())

@@ -28,8 +28,6 @@ type Asker struct {
 	// Unseen reports whether a grant of this age, in ms of Region time, does not count yet for those without its
 	// token; nil: each counts at once.
 	Unseen func(grant GrantRef, age int64) bool
-	// Ready makes a key's row ready for decisions, and may keep it; nil: ReadyKey.
-	Ready func(Ref, []byte) *Readied
 	// Knows reports whether a principal that a key policy names can be there; nil: all can.
 	Knows func(principal string) bool
 	// Soft lets through what policies deny.
@@ -84,16 +82,13 @@ func tagMap(tags []family.Tag) map[string]string {
 	return m
 }
 
-// ready returns the key's row ready for decisions.
-func (t *target) ready(a *Asker) *Readied {
-	row, ok := t.view.rows.Get(keyRow(t.ref))
-	if !ok {
-		panic("keyengine: live family " + t.ref.String() + " without a key row")
+// ready returns the key's row ready for decisions. A key that was found may be deleted meanwhile: a View of the newest
+// state sees what is applied between two reads.
+func (t *target) ready() (*Readied, error) {
+	if r, ok := t.view.readied(t.ref); ok {
+		return r, nil
 	}
-	if a.Ready == nil {
-		return ReadyKey(row)
-	}
-	return a.Ready(t.ref, row)
+	return nil, t.view.notThere(t.ref)
 }
 
 // aliases are the names of a key, as kms:ResourceAliases tells them.

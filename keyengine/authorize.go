@@ -1,8 +1,6 @@
 package keyengine
 
 import (
-	"iter"
-
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/policy"
 )
@@ -10,31 +8,64 @@ import (
 // Who may do what. Each operation asks here, after the key it names is found and before the key's state
 // is looked at: who may not use a key learns nothing of it. Facts without an Asker are the Region's own.
 
+// inquiry is a question about a key with all that answers it: one piece of memory for a call.
+type inquiry struct {
+	request  policy.Request
+	policies policy.Policies
+	context  circumstances
+	grants   keyGrants
+}
+
 // authorize decides whether the caller may do op, a permission without its kms:, to the key.
 func (t *target) authorize(f Facts, op string) error {
 	a := f.Asker
 	if a == nil {
 		return nil
 	}
-	key := t.ready(a)
-	q := t.question(f, op, key.tags)
-	if key.document == nil {
-		return a.answer(&q, policy.Decision{Reason: policy.NoResource}, "the key policy cannot be read: ")
+	i, err := t.inquire(f, op)
+	if i == nil {
+		return err
 	}
-	p := *a.Policies
-	p.Resource = key.document
-	p.Grants = keyGrants{t: t, a: a, now: f.Now, child: childOf(op, a.Input)}
-	return a.answer(&q, a.evaluate(&q, &p), "")
+	i.grants = keyGrants{t: t, a: a, now: f.Now, child: childOf(op, a.Input)}
+	i.policies.Grants = &i.grants
+	return a.answer(&i.request, a.evaluate(&i.request, &i.policies), "")
 }
 
-// question is what is asked about a key.
-func (t *target) question(f Facts, op string, tags map[string]string) policy.Request {
-	return policy.Request{
-		Principal: f.Asker.Who, Action: "kms:" + op, Region: t.view.place.Region, Now: f.Now,
-		Resource:          policy.Resource{ARN: t.arn, Account: t.ref.Account, Tags: tags, FindAliases: t.aliases},
-		EncryptionContext: f.Asker.encryptionContext(op),
-		Context:           &circumstances{f: f, op: op, view: t.view, target: t},
+// inquire asks about a key, as far as grants are not concerned; nil: it is answered already.
+func (t *target) inquire(f Facts, op string) (*inquiry, error) {
+	a := f.Asker
+	key, err := t.ready()
+	if err != nil {
+		return nil, err
 	}
+	i := &inquiry{
+		request: policy.Request{
+			Principal: a.Who, Action: action(op), Region: t.view.place.Region, Now: f.Now,
+			Resource:          policy.Resource{ARN: t.arn, Account: t.ref.Account, Tags: key.tags},
+			EncryptionContext: a.encryptionContext(op),
+		},
+		policies: *a.Policies,
+		context:  circumstances{f: f, op: op, view: t.view, target: t},
+	}
+	i.request.Context = &i.context
+	i.policies.Resource = key.document
+	if key.document == nil {
+		return nil, a.answer(&i.request, policy.Decision{Reason: policy.NoResource}, "the key policy cannot be read: ")
+	}
+	return i, nil
+}
+
+// action is a permission with its kms:.
+func action(op string) string {
+	switch op { // those that are asked for most, without making a string each time
+	case "Encrypt":
+		return "kms:Encrypt"
+	case "Decrypt":
+		return "kms:Decrypt"
+	case "GenerateDataKey":
+		return "kms:GenerateDataKey"
+	}
+	return "kms:" + op
 }
 
 // authorizeRetire decides whether the caller may retire a grant: the grant says who may.
@@ -43,18 +74,15 @@ func (t *target) authorizeRetire(f Facts, id string, g *Grant) error {
 	if a == nil {
 		return nil
 	}
-	key := t.ready(a)
-	q := t.question(f, "RetireGrant", key.tags)
-	if key.document == nil {
-		return a.answer(&q, policy.Decision{Reason: policy.NoResource}, "the key policy cannot be read: ")
+	i, err := t.inquire(f, "RetireGrant")
+	if i == nil {
+		return err
 	}
-	p := *a.Policies
-	p.Resource = key.document
-	d := policy.EvaluateRetire(&q, &p, &policy.Retirement{
+	d := policy.EvaluateRetire(&i.request, &i.policies, &policy.Retirement{
 		Grant: id, Grantee: g.Grantee, Retiring: g.Retiring, ByGrantee: g.Allows("RetireGrant", nil),
 		Issuer: "arn:" + t.view.place.Partition + ":iam::" + g.Issuer + ":root",
 	})
-	return a.answer(&q, d, "")
+	return a.answer(&i.request, d, "")
 }
 
 // AuthorizeAlone decides whether the caller may do what is about no key: resource is the ARN of an
@@ -125,67 +153,6 @@ func (a *Asker) answer(q *policy.Request, d policy.Decision, note string) error 
 		return nil
 	}
 	return fault(kmsapi.AccessDeniedException, "%s", message)
-}
-
-// keyGrants are the grants of a key that count for a call.
-type keyGrants struct {
-	t     *target
-	a     *Asker
-	now   int64
-	child *Grant // that CreateGrant is to make
-}
-
-// To implements policy.Grants.
-func (g keyGrants) To(grantee string) iter.Seq2[string, policy.Grant] {
-	return func(yield func(string, policy.Grant) bool) {
-		for id, grant := range g.t.view.GrantsTo(g.t.ref, grantee) {
-			if g.a.overlooks(GrantRef{g.t.ref, id}, grant, g.now) {
-				if g.a.Explain && !yield(id, unseenGrant{grant}) {
-					return
-				}
-				continue
-			}
-			if !yield(id, maker{grant, g.child}) {
-				return
-			}
-		}
-	}
-}
-
-// maker is a grant that may let the caller make another.
-type maker struct {
-	*Grant
-	child *Grant
-}
-
-// Allows implements policy.Grant.
-func (m maker) Allows(op string, context map[string]string) bool {
-	return m.Grant.Allows(op, context) && (m.child == nil || m.MayMake(m.child))
-}
-
-// WhyNot implements policy.Grant.
-func (m maker) WhyNot(op string, context map[string]string) string {
-	if why := m.Grant.WhyNot(op, context); why != "" {
-		return why
-	}
-	if m.child != nil && !m.MayMake(m.child) {
-		return "the grant to be made has more operations or looser constraints"
-	}
-	return ""
-}
-
-// unseenGrant is a grant that does not count yet.
-type unseenGrant struct{ *Grant }
-
-// Allows implements policy.Grant.
-func (unseenGrant) Allows(string, map[string]string) bool { return false }
-
-// WhyNot implements policy.Grant.
-func (u unseenGrant) WhyNot(op string, context map[string]string) string {
-	if why := u.Grant.WhyNot(op, context); why != "" {
-		return why
-	}
-	return "the grant is too new to count without its token"
 }
 
 // authorizeNew decides whether the caller may make a key, and give it tags.

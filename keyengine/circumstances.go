@@ -38,10 +38,21 @@ func (c *circumstances) Lookup(key string) []string {
 	if values, ok := c.ofRequest(key); ok {
 		return values
 	}
+	if key == "kms:resourcealiases" {
+		return c.aliases()
+	}
 	if c.f.Asker.Context != nil {
 		return c.f.Asker.Context.Lookup(key)
 	}
 	return nil
+}
+
+// aliases are the names of the key that the call is about.
+func (c *circumstances) aliases() []string {
+	if c.target == nil {
+		return nil
+	}
+	return c.target.aliases()
 }
 
 func one(s string) []string {

@@ -29,7 +29,7 @@ type Decision struct {
 // caller appends the events and evolves them.
 func Decide(v *View, f Facts, c Command) (Decision, error) {
 	overlay := rows.NewOverlay(v.rows)
-	d := &draft{View: NewView(overlay, v.place), facts: f, state: state{overlay, v.place}}
+	d := &draft{View: v.over(overlay), facts: f, state: state{overlay, v.place}}
 	reply, err := c.decide(d)
 	if err != nil {
 		return Decision{}, asFault(err)

@@ -13,13 +13,14 @@ func (v *View) Grant(r GrantRef) (*Grant, bool) {
 	return load[Grant](v.rows, grantRow(r.Key, r.ID))
 }
 
-// GrantsTo yields the grants of a key whose grantee has exactly this ARN, by their ids.
+// GrantsTo yields the grants of a key whose grantee has exactly this ARN, by their ids. Of the newest state those that
+// end meanwhile may be left out.
 func (v *View) GrantsTo(key Ref, grantee string) iter.Seq2[string, *Grant] {
 	prefix := granteeRow(key, grantee, "")
 	return func(yield func(string, *Grant) bool) {
 		for k := range v.rows.Scan(prefix, nil) {
 			id := string(k[len(prefix):])
-			if !yield(id, v.indexedGrant(GrantRef{key, id})) {
+			if g, ok := v.Grant(GrantRef{key, id}); ok && !yield(id, g) {
 				return
 			}
 		}

@@ -138,3 +138,15 @@ func (s state) dropGrant(r GrantRef) bool {
 	}
 	return true
 }
+
+// GrantsOf is how the keys of the rows begin that list the grants of a key to a grantee.
+func GrantsOf(key Ref, grantee string) string { return string(granteeRow(key, grantee, "")) }
+
+// GranteeOfRow parts the key of a row that lists a grant: how the rows of its key and grantee begin, and its id.
+func GranteeOfRow(row []byte) (prefix, id []byte, ok bool) {
+	if !bytes.HasPrefix(row, []byte(prefixGrantee)) {
+		return nil, nil, false
+	}
+	i := bytes.LastIndexByte(row, '|') + 1
+	return row[:i], row[i:], i > 0
+}

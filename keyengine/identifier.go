@@ -79,9 +79,13 @@ func (v *View) locate(f Facts, op, id string, n naming) (*target, error) {
 func (v *View) find(ref Ref) (*target, error) {
 	local, ok := v.Family(ref)
 	if !ok || !live(local) {
-		return nil, fault(kmsapi.NotFoundException, "Key '%s' does not exist", v.place.keyARN(v.place.Region, ref))
+		return nil, v.notThere(ref)
 	}
 	return &target{ref: ref, arn: v.place.keyARN(v.place.Region, ref), view: v, local: local}, nil
+}
+
+func (v *View) notThere(ref Ref) error {
+	return fault(kmsapi.NotFoundException, "Key '%s' does not exist", v.place.keyARN(v.place.Region, ref))
 }
 
 // key loads what the key has in this Region alone, which using it does not need.

@@ -33,7 +33,11 @@ func (v *View) checkNewPolicy(f Facts, ref Ref, t *target, text string, bypass *
 		Context:  &circumstances{f: f, op: "PutKeyPolicy", view: v, target: t},
 	}
 	if t != nil {
-		q.Resource.FindAliases, q.Resource.Tags = t.aliases, t.ready(a).tags
+		key, err := t.ready()
+		if err != nil {
+			return err
+		}
+		q.Resource.Tags = key.tags
 	}
 	p := *a.Policies
 	p.Resource = doc

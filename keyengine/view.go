@@ -12,8 +12,10 @@ import (
 // View is the state of one Region, to be read. Its methods named after operations answer callers;
 // the others serve the Region's own work.
 type View struct {
-	rows  rows.Reader
-	place Place
+	rows   rows.Reader
+	place  Place
+	kept   Kept // nil: nothing is
+	newest bool // rows are, or lie over, the newest state
 }
 
 // NewView returns a View of the rows in r.

@@ -11,15 +11,23 @@ import (
 	"meridian/keyengine/policy"
 )
 
+// asked is the asker of a call with the call: one piece of memory.
+type asked struct {
+	keyengine.Asker
+	arrival
+}
+
 // asker is who makes a call, for the decisions about it.
 func (r *Region) asker(call *kmsapi.Call, in kmsapi.Input, tokens []keyengine.GrantRef) *keyengine.Asker {
 	caller := identity.Of(call)
 	if caller == nil { // who came by another way than a verified signature acts for an account
 		caller = r.directory().RootCaller(r.Place.Partition, call.Caller.Account)
 	}
-	a := r.askerFor(caller)
+	whole := &asked{r.asks, arrival{r: r, call: call, caller: caller, in: in}}
+	a := &whole.Asker
+	a.Who, a.Policies = &caller.Who, &caller.Policies
 	a.Input, a.Tokens = in, tokens
-	a.Context = &arrival{r: r, call: call, caller: caller, in: in}
+	a.Context = &whole.arrival
 	if r.Explain && len(call.Raw.Header[headerExplainAsk]) > 0 {
 		a.Explain = true
 		call.Judgements = new(judgements)
@@ -37,17 +45,27 @@ func (r *Region) asker(call *kmsapi.Call, in kmsapi.Input, tokens []keyengine.Gr
 
 // askerFor is a caller as decisions need it.
 func (r *Region) askerFor(caller *identity.Caller) *keyengine.Asker {
-	a := &keyengine.Asker{
-		Who: &caller.Who, Policies: &caller.Policies, Ready: r.readied.ready,
-		Soft: r.Soft,
-	}
+	a := r.asks
+	a.Who, a.Policies = &caller.Who, &caller.Policies
+	return &a
+}
+
+// commonAsker is what the askers of all calls have in common.
+func (r *Region) commonAsker() keyengine.Asker {
+	a := keyengine.Asker{Soft: r.Soft}
 	if r.GrantDelay != nil || r.Dial != nil {
 		a.Unseen = r.unseen
 	}
-	if d := r.directory(); d != nil {
-		a.Knows = func(principal string) bool { return d.Knows(r.Place.Partition, principal) }
+	if r.Directory != nil {
+		a.Knows = r.knows
 	}
 	return a
+}
+
+// knows reports whether a principal that a policy names can be there. Where no identity file is in force all can.
+func (r *Region) knows(principal string) bool {
+	d := r.directory()
+	return d == nil || d.Knows(r.Place.Partition, principal)
 }
 
 // unseen reports whether a grant of an age, in ms, does not count yet without its token.

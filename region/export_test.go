@@ -5,6 +5,7 @@ import (
 
 	"meridian/keyengine"
 	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/rows"
 )
 
 // GrantTokens is grantTokens.
@@ -32,3 +33,18 @@ func (r *Region) OpenGrantToken(text string) (keyengine.GrantRef, error) {
 func (r *Region) AskerOf(call *kmsapi.Call, in kmsapi.Input) *keyengine.Asker {
 	return r.asker(call, in, nil)
 }
+
+// Kept is kept.
+type Kept = kept
+
+// NewKept returns what a node keeps of rows.
+func NewKept(rows rows.Reader, place keyengine.Place) *Kept { return &kept{rows: rows, place: place} }
+
+// Changed is changed.
+func (k *kept) Changed(rows [][]byte) { k.changed(rows) }
+
+// Clear is clear.
+func (k *kept) Clear() { k.clear() }
+
+// GrantBytes is what the indexes of grants take.
+func (k *kept) GrantBytes() int { return k.grants.size }

@@ -56,6 +56,7 @@ type proposer struct {
 	term  uint64
 	place keyengine.Place
 	state rows.Reader
+	kept  keyengine.Kept
 	log   eventlog.Log
 	now   func(last int64) int64
 	last  int64 // Region time of the newest record
@@ -163,7 +164,7 @@ type batch struct {
 func newBatch(p *proposer) *batch {
 	overlay := rows.NewOverlay(p.state)
 	return &batch{
-		p: p, overlay: overlay, view: keyengine.NewView(overlay, p.place), began: time.Now(),
+		p: p, overlay: overlay, view: keyengine.NewestView(overlay, p.place, p.kept), began: time.Now(),
 		record: eventlog.Record{Version: eventlog.RecordVersion, Term: p.term, At: p.now(p.last)},
 	}
 }

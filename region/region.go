@@ -128,7 +128,8 @@ type Region struct {
 	catchUps  coalescer
 	flaps     flaps
 	materials materialCache
-	readied   readiedCache
+	kept      *kept
+	asks      keyengine.Asker // what each call's has in common
 	useNotes  useNotes
 	turnedOff atomic.Uint64 // commands that found the queue full
 	ready     atomic.Bool
@@ -159,6 +160,7 @@ func New(c Config) *Region {
 // assemble puts the parts of a Region together. None of them works yet.
 func assemble(c Config) *Region {
 	r := &Region{Config: c, dueNow: make(chan struct{}, 1), ringMoved: make(chan struct{}, 1), rest: restAtLeader}
+	r.kept = &kept{rows: c.Store, place: c.Place}
 	r.clock = NewClock(c.Wall, func() int64 { return r.view().ClockOffset() })
 	if r.HandoffTimeout == 0 {
 		r.HandoffTimeout = DefaultHandoffTimeout
@@ -172,6 +174,7 @@ func assemble(c Config) *Region {
 	if r.SaveRing == nil {
 		r.SaveRing = func() error { return nil }
 	}
+	r.asks = r.commonAsker()
 	r.followSealingKey() // what was applied before this node could save it
 	r.catchUps.ask = r.askPosition
 	if c.NewRelay != nil {
@@ -191,11 +194,11 @@ func (r *Region) Ready() bool { return r.ready.Load() }
 
 // view is the applied state as the engine reads it. Each read sees the newest applied row; use
 // snapshot for reads that belong together.
-func (r *Region) view() *keyengine.View { return keyengine.NewView(r.Store, r.Place) }
+func (r *Region) view() *keyengine.View { return keyengine.NewestView(r.Store, r.Place, r.kept) }
 
 // snapshot calls f with one consistent state.
 func (r *Region) snapshot(f func(*keyengine.View)) {
-	r.Store.View(func(rows rows.Reader) { f(keyengine.NewView(rows, r.Place)) })
+	r.Store.View(func(rows rows.Reader) { f(keyengine.FrozenView(rows, r.Place, r.kept)) })
 }
 
 // Now is the Region's time, ms since 1970 UTC.
@@ -281,7 +284,7 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 // newProposer makes the proposer of a term that this node leads.
 func (r *Region) newProposer(term uint64) *proposer {
 	p := &proposer{
-		term: term, place: r.Place, state: r.Store, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
+		term: term, place: r.Place, state: r.Store, kept: r.kept, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
 		hash: r.Store.StateHash, hashEvery: cmp.Or(r.HashEvery, hashEvery),
 		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}), turnedOff: &r.turnedOff, observe: r.Observe,
 	}

@@ -92,9 +92,11 @@ func (c *materialCache) forget(ref keyengine.Ref) {
 func (r *Region) Changed(keys [][]byte, at int64, all bool) {
 	if all {
 		r.materials.clear()
+		r.kept.clear()
 		r.followSealingKey()
 		return
 	}
+	r.kept.changed(keys)
 	if sealingKeyChanged(keys) {
 		r.followSealingKey()
 	}

@@ -275,6 +275,19 @@ func (b byGrantee) To(grantee string) iter.Seq2[string, policy.Grant] {
 	}
 }
 
+// Fitting leaves out what is not about the operation, as an index may.
+func (b byGrantee) Fitting(grantee, op string, context map[string]string) iter.Seq2[string, policy.Grant] {
+	return func(yield func(string, policy.Grant) bool) {
+		for id, g := range b.To(grantee) {
+			if g.Allows(op, nil) || g.Allows(op, context) {
+				if !yield(id, g) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (b byGrantee) add(id, grantee string, g policy.Grant) {
 	if b[grantee] == nil {
 		b[grantee] = map[string]policy.Grant{}

@@ -6,7 +6,6 @@ import "strings"
 // only restricts has to allow it, and the key policy, IAM policies that it lets decide, or a grant.
 func Evaluate(r *Request, p *Policies) Decision {
 	e := &evaluation{Request: r, policies: p}
-	e.arn, e.isARN = cutARN(r.Resource.ARN)
 	return e.decide()
 }
 
@@ -16,7 +15,17 @@ type evaluation struct {
 	policies   *Policies
 	arn        [arnParts]string
 	isARN      bool
+	isCut      bool // arn and isARN are known
 	ofResource bool // the document being read is the resource's policy
+}
+
+// cut is the ARN of the resource in parts; false: it is none. A key policy does not ask for it.
+func (e *evaluation) cut() (*[arnParts]string, bool) {
+	if !e.isCut {
+		e.arn, e.isARN = cutARN(e.Resource.ARN)
+		e.isCut = true
+	}
+	return &e.arn, e.isARN
 }
 
 // findings are what one layer says.
@@ -134,7 +143,12 @@ func (e *evaluation) resource() (o own) {
 		return o
 	}
 	e.ofResource = true
-	defer func() { e.ofResource = false }()
+	o = e.ofDocument(doc)
+	e.ofResource = false
+	return o
+}
+
+func (e *evaluation) ofDocument(doc *Document) (o own) {
 	for i := range doc.rules {
 		r := &doc.rules[i]
 		if !r.covers(e) {
@@ -190,8 +204,9 @@ func (r *rule) coversResource(e *evaluation) bool {
 	if len(r.resources) == 0 {
 		return true // the resource that the policy belongs to
 	}
+	arn, isARN := e.cut()
 	for i := range r.resources {
-		if r.resources[i].matches(e, &e.arn, e.isARN) {
+		if r.resources[i].matches(e, arn, isARN) {
 			return !r.notResources
 		}
 	}
@@ -305,7 +320,7 @@ func (v *verdict) grant() (d Decision, capped bool) {
 		return Decision{}, false
 	}
 	for _, g := range v.e.Principal.grantees() {
-		id, found := v.granted(g.name, op)
+		id, found := v.e.granted(g.name, op)
 		switch {
 		case !found || g.hold == delegated && !v.identity.allows():
 			continue
@@ -318,9 +333,10 @@ func (v *verdict) grant() (d Decision, capped bool) {
 	return Decision{}, capped
 }
 
-func (v *verdict) granted(grantee, op string) (id string, found bool) {
-	for id, g := range v.e.policies.Grants.To(grantee) {
-		if g.Allows(op, v.e.EncryptionContext) {
+// granted finds a grant. It is not the verdict's, which would have to outlive its function for the sake of the loop.
+func (e *evaluation) granted(grantee, op string) (id string, found bool) {
+	for id, g := range e.policies.Grants.Fitting(grantee, op, e.EncryptionContext) {
+		if g.Allows(op, e.EncryptionContext) {
 			return id, true
 		}
 	}

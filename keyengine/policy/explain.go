@@ -13,7 +13,6 @@ const MaxNear = 32
 func Explain(r *Request, p *Policies) Decision {
 	d := Evaluate(r, p)
 	x := &explanation{e: &evaluation{Request: r, policies: p}}
-	x.e.arn, x.e.isARN = cutARN(r.Resource.ARN)
 	for i, level := range p.Service {
 		x.read(LayerService, i+1, level)
 	}

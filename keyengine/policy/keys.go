@@ -69,7 +69,7 @@ func keysOfKMS() []Key {
 		{Name: "kms:RecipientAttestation:PCR", Type: String, Operations: attested},
 		{Name: "kms:ReplicaRegion", Type: String, Operations: []string{"ReplicateKey"}},
 		{Name: "kms:RequestAlias", Type: String, Operations: join(crypto, []string{"DescribeKey", "GetPublicKey"})},
-		{Name: "kms:ResourceAliases", Type: String, Many: true, Own: true},
+		{Name: "kms:ResourceAliases", Type: String, Many: true},
 		{Name: "kms:RetiringPrincipal", Type: String, Operations: grant},
 		{Name: "kms:RotationPeriodInDays", Type: Numeric, Operations: []string{"EnableKeyRotation"}},
 		{Name: "kms:ScheduleKeyDeletionPendingWindowInDays", Type: Numeric, Operations: []string{"ScheduleKeyDeletion"}},

@@ -24,17 +24,16 @@ type Request struct {
 
 // Resource is what the call is about.
 type Resource struct {
-	ARN     string   // of the key, alias or role; * for calls that are about none
-	Account string   // to which it belongs
-	Aliases []string // kms:ResourceAliases, each with the prefix alias/
-	// FindAliases is asked for them in place of Aliases, when a policy speaks of them; nil: Aliases counts.
-	FindAliases func() []string
-	Tags        map[string]string // aws:ResourceTag
+	ARN     string            // of the key, alias or role; * for calls that are about none
+	Account string            // to which it belongs
+	Aliases []string          // kms:ResourceAliases, each with the prefix alias/; nil: the Context is asked
+	Tags    map[string]string // aws:ResourceTag
 }
 
 // Context tells the values of condition keys, which are asked for in lower case, when a policy speaks
 // of them. No value and an empty list mean that the key is not there. Keys about the caller, the
-// resource, the time and the encryption context are not asked for: they come from the Request.
+// resource, the time and the encryption context are not asked for: they come from the Request, but for
+// kms:ResourceAliases where the Request has none.
 type Context interface {
 	Lookup(key string) []string
 }
@@ -79,6 +78,9 @@ type Attached struct {
 type Grants interface {
 	// To yields the grants whose grantee is exactly this ARN, or this name of a service, by their ids.
 	To(grantee string) iter.Seq2[string, Grant]
+	// Fitting yields the same in the same order, but may leave out grants that do not allow an operation with an
+	// encryption context: who has many of them knows which to look at.
+	Fitting(grantee, operation string, context map[string]string) iter.Seq2[string, Grant]
 }
 
 // Grant is what a grant says. Operations are named without kms:.
@@ -157,10 +159,9 @@ func (e *evaluation) lookup(key string, one *[1]string) []string {
 		if e.ofResource { // documented for IAM policies alone
 			return nil
 		}
-		if r.FindAliases != nil {
-			return r.FindAliases()
+		if r.Aliases != nil {
+			return r.Aliases
 		}
-		return r.Aliases
 	case "kms:encryptioncontextkeys":
 		return names(e.EncryptionContext)
 	}

@@ -14,7 +14,6 @@ type Retirement struct {
 // account, so may whom its IAM policies allow kms:RetireGrant. The key policy can deny and not allow.
 func EvaluateRetire(r *Request, p *Policies, g *Retirement) Decision {
 	e := &evaluation{Request: r, policies: p}
-	e.arn, e.isARN = cutARN(r.Resource.ARN)
 	v, d := e.weigh()
 	if d.Reason != 0 {
 		return d

@@ -124,6 +124,25 @@ func (o *Overlay) Delete(key []byte) {
 	o.deleted[string(key)] = struct{}{}
 }
 
+// Changed yields the keys with a prefix that were put, here or in an Overlay below, each as often as it was and in no
+// order; some of them may have been deleted since. They must not be changed and are valid only until the next step.
+func (o *Overlay) Changed(prefix []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for r := Reader(o); ; {
+			over, ok := r.(*Overlay)
+			if !ok {
+				return
+			}
+			for key := range over.changed.Scan(prefix, nil) {
+				if !yield(key) {
+					return
+				}
+			}
+			r = over.base
+		}
+	}
+}
+
 // Scan implements Reader: a merge of both, the changes winning. It sees changes ahead of it.
 func (o *Overlay) Scan(prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func([]byte, []byte) bool) {

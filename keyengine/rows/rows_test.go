@@ -108,6 +108,25 @@ func TestScansSeeWhatIsAhead(t *testing.T) {
 	}
 }
 
+// TestChanged: what was put over a base is told from every overlay, and nothing of the base.
+func TestChanged(t *testing.T) {
+	base := &rows.Memory{}
+	base.Put([]byte("a/base"), nil)
+	lower := rows.NewOverlay(base)
+	lower.Put([]byte("a/lower"), nil)
+	lower.Put([]byte("b"), nil)
+	upper := rows.NewOverlay(lower)
+	upper.Put([]byte("a/upper"), nil)
+	upper.Delete([]byte("a/base"))
+	var told []string
+	for k := range upper.Changed([]byte("a/")) {
+		told = append(told, string(k))
+	}
+	if slices.Sort(told); fmt.Sprint(told) != "[a/lower a/upper]" {
+		t.Errorf("changed: %v", told)
+	}
+}
+
 func TestMemoryKeepsCopies(t *testing.T) {
 	m := &rows.Memory{}
 	k, v := []byte("key"), []byte("value")

@@ -18,6 +18,7 @@ import (
 	"meridian/cluster/observability"
 	"meridian/keyengine/kmsapi"
 	"meridian/region/awsjson"
+	"meridian/region/trace"
 )
 
 // Limits of the front door.
@@ -49,6 +50,7 @@ type FrontDoor struct {
 	regions map[string]*pool
 	client  *http.Transport
 	metrics *observability.Front
+	tracer  *trace.Tracer
 }
 
 // NewFrontDoor returns the front door of a cluster.
@@ -69,9 +71,10 @@ func NewFrontDoor(file *layout.Cluster, tempo Tempo, log *slog.Logger) *FrontDoo
 	return f
 }
 
-// Instrument says which program this is, in the metrics. It is called before Run and Handler, or not at all.
-func (f *FrontDoor) Instrument(version string) {
-	f.metrics = observability.NewFront(version)
+// Instrument says which program this is, in the metrics, and where traces go; nil: calls are not traced. It is called
+// before Run and Handler, or not at all.
+func (f *FrontDoor) Instrument(version string, tracer *trace.Tracer) {
+	f.metrics, f.tracer = observability.NewFront(version), tracer
 }
 
 // Run listens on all ports and serves until ctx ends.
@@ -138,8 +141,16 @@ func (f *FrontDoor) Handler(region string) http.Handler {
 	mux.Handle("GET /metrics", f.metrics.Handler())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		began, seen := time.Now(), &statusSeen{ResponseWriter: w}
-		to := f.call(seen, r, region)
+		ctx, span := f.tracer.Arrive(r.Context(), "front door", r.Header)
+		to := f.call(seen, r.WithContext(ctx), region)
 		f.metrics.Answered(to, seen.status, time.Since(began))
+		span.Text("meridian.region", to)
+		span.Text("meridian.request_id", w.Header().Get(awsjson.RequestIDHeader))
+		span.Number("http.response.status_code", int64(seen.status))
+		if seen.status >= http.StatusInternalServerError {
+			span.Failed("failed")
+		}
+		span.End(nil)
 	})
 	return mux
 }

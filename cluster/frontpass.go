@@ -16,6 +16,7 @@ import (
 	"meridian/cluster/observability"
 	"meridian/keyengine/kmsapi"
 	"meridian/region/sts"
+	"meridian/region/trace"
 )
 
 // invocationHeader names a call of a client across its attempts: a Region knows a repeat by it.
@@ -106,6 +107,9 @@ func (f *FrontDoor) attempt(r *http.Request, b *backend, body []byte) (a *answer
 	var connected atomic.Bool
 	ctx, cancel := context.WithTimeout(r.Context(), f.tempo.Attempt)
 	defer cancel()
+	ctx, span := trace.Start(ctx, "pass to node")
+	span.Text("meridian.node", b.name)
+	defer func() { span.End(err) }()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
@@ -141,6 +145,7 @@ func outgoing(ctx context.Context, r *http.Request, b *backend, body []byte) (*h
 	out.Host = r.Host
 	out.Header = r.Header.Clone()
 	dropHop(out.Header)
+	trace.Depart(ctx, out.Header)
 	if _, ok := out.Header["User-Agent"]; !ok {
 		out.Header["User-Agent"] = nil // else the transport would add one
 	}

@@ -11,6 +11,7 @@ import (
 	"meridian/keyengine"
 	"meridian/keyengine/kmsapi"
 	"meridian/region/forward"
+	"meridian/region/trace"
 )
 
 // Limits of one call.
@@ -143,7 +144,9 @@ func (r *Region) read(ctx context.Context, level Consistency, op *kmsapi.Operati
 func (r *Region) freshen(ctx context.Context, call *kmsapi.Call) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
+	ctx, span := trace.Start(ctx, "catch up with leader")
 	err := r.catchUp(ctx)
+	span.End(err)
 	if err != nil {
 		call.Set(HeaderStale, milliseconds(r.staleness()))
 	}
@@ -235,6 +238,8 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 	case l.Addr == "" || call.Forwarded:
 		return nil, nil, false
 	}
+	ctx, span := trace.Start(ctx, "forward to leader")
+	defer func() { span.End(err) }()
 	answer, err := r.Peers.Forward(ctx, l.Addr, forward.Call{
 		Host: call.Raw.Host, Query: call.Raw.Query, Header: call.Raw.Header, Body: call.Raw.Body, RequestID: call.RequestID, Source: call.SourceIP,
 	})

@@ -16,6 +16,7 @@ import (
 	"meridian/keyengine/canonical"
 	"meridian/keyengine/kmsapi"
 	"meridian/keyengine/rows"
+	"meridian/region/trace"
 )
 
 // Limits of the proposer.
@@ -40,6 +41,7 @@ type proposal struct {
 	command keyengine.Command
 	secrets []eventlog.Secret // of the materials in command
 	done    chan outcome      // gets exactly one outcome
+	traced  context.Context   // the trace that it is part of; nil: none
 }
 
 // outcome is what became of a proposal.
@@ -71,7 +73,8 @@ type proposer struct {
 	queue     chan *proposal
 	stopped   chan struct{} // closed when no proposal will be decided any more
 	turnedOff *atomic.Uint64
-	observe   func(Round) // nil: nobody is told
+	observe   func(Round)                           // nil: nobody is told
+	caused    func(parent string, keyIDs ...string) // nil: nobody is told which trace changes keys
 }
 
 // nextLeaf hands out a leaf. Leaves belong to a term, so that no two leaders hand out the same one to
@@ -80,6 +83,20 @@ func (p *proposer) nextLeaf() uint64 { return p.leaf.Add(1) - 1 }
 
 // submit decides p. Its errors are a *kmsapi.Fault, or one of eventlog's with their meaning.
 func (p *proposer) submit(ctx context.Context, pr *proposal) outcome {
+	ctx, span := trace.Start(ctx, "decide")
+	if span.Recording() {
+		pr.traced = trace.Detach(ctx)
+		span.Text("meridian.operation", pr.command.Operation())
+		span.Text("meridian.request_id", pr.facts.RequestID)
+	}
+	o := p.await(ctx, pr)
+	span.Number("meridian.seq", int64(o.seq))
+	span.End(o.err)
+	return o
+}
+
+// await puts p into the queue and waits for its outcome.
+func (p *proposer) await(ctx context.Context, pr *proposal) outcome {
 	pr.done = make(chan outcome, 1)
 	if p.inPlace {
 		_, _ = p.round(pr) // its error is in the outcome
@@ -159,6 +176,7 @@ type batch struct {
 	taken   []*proposal
 	results []outcome // at the same places
 	began   time.Time
+	spans   []trace.Span // of the append, one in each trace that the record is part of
 }
 
 func newBatch(p *proposer) *batch {
@@ -235,6 +253,7 @@ func (b *batch) take(pr *proposal, d keyengine.Decision) outcome {
 		b.bytes += len(encoded[i].Body)
 	}
 	b.bytes += len(command.Reply)
+	b.follow(pr, encoded)
 	b.record.Events = append(b.record.Events, encoded...)
 	b.record.Commands = append(b.record.Commands, command)
 	for _, s := range pr.secrets { // a secret that no event took in has no place in the store
@@ -265,6 +284,7 @@ func (b *batch) commit() error {
 		var pos eventlog.Position
 		pos, err = b.p.log.Append(ctx, entry)
 		seq = pos.Seq
+		b.traced(seq, err)
 	}
 	if err == nil {
 		b.p.last = b.record.At

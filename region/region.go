@@ -286,7 +286,7 @@ func (r *Region) newProposer(term uint64) *proposer {
 	p := &proposer{
 		term: term, place: r.Place, state: r.Store, kept: r.kept, log: r.Log, now: r.clock.Now, last: r.Store.Time(), slog: r.Logger,
 		hash: r.Store.StateHash, hashEvery: cmp.Or(r.HashEvery, hashEvery),
-		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}), turnedOff: &r.turnedOff, observe: r.Observe,
+		queue: make(chan *proposal, maxWaiting), stopped: make(chan struct{}), turnedOff: &r.turnedOff, observe: r.Observe, caused: r.causes(),
 	}
 	p.leaf.Store(r.view().NextLeaf())
 	r.beginLife(p)

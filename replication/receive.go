@@ -24,7 +24,10 @@ func (s *session) handle(ctx context.Context, src string, kind Kind, raw []byte)
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	ctx, span := s.arrived(ctx, src, kind)
+	defer span.End(nil)
 	a, sealed := s.consider(ctx, src, kind, raw)
+	span.Number("meridian.answer", int64(a.Code))
 	a.Request = digestOf(raw)
 	answer := s.envelope(src, kindAnswer, canonical.Marshal(a), sealed)
 	if len(answer) > MaxEnvelope {

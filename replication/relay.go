@@ -13,6 +13,7 @@ import (
 	"meridian/keyengine/family"
 	"meridian/keyengine/keyring"
 	"meridian/keyengine/kmsapi"
+	"meridian/region/trace"
 )
 
 // Config is what a Relay is made of.
@@ -23,8 +24,9 @@ type Config struct {
 	Region    Region
 	Ring      *keyring.Ring
 	Bus       Bus
-	Dial      *Dial        // how the synchronisation is set; nil: nothing is held back or paused
-	Logger    *slog.Logger // nil: none
+	Tracer    *trace.Tracer // nil: what is said to other Regions is not traced
+	Dial      *Dial         // how the synchronisation is set; nil: nothing is held back or paused
+	Logger    *slog.Logger  // nil: none
 }
 
 // Relay carries the families of one Region to the others and takes in what they send, while its
@@ -37,6 +39,7 @@ type Relay struct {
 	counters counters
 	poisons  poisons
 	moments  moments
+	traces   traces
 	locks    [64]chan struct{} // one family's messages are taken in one at a time
 
 	mu      sync.Mutex

@@ -10,6 +10,7 @@ import (
 	"meridian/keyengine"
 	"meridian/keyengine/canonical"
 	"meridian/keyengine/family"
+	"meridian/region/trace"
 )
 
 // parcel is what is to be said about a family to a Region, read from the state at one moment.
@@ -106,22 +107,24 @@ func (l *link) deliver(ref keyengine.Ref, f force, m memory, key sealingKey) res
 	}
 	l.hold(ref, p, m)
 	res := result{memory: m, open: p.open, due: p.due}
+	ctx, span := l.tracing(p)
 	if p.record {
-		l.deliverRecord(p, key, &res)
+		l.deliverRecord(ctx, p, key, &res)
 	}
 	if p.status && res.err == nil {
-		l.deliverStatus(p, l.sealTo(), &res)
+		l.deliverStatus(ctx, p, l.sealTo(), &res)
 	}
 	if p.ask && res.err == nil {
 		res.err = l.question(p.local)
 	}
+	span.End(res.err)
 	return res
 }
 
-func (l *link) deliverRecord(p *parcel, key sealingKey, res *result) {
+func (l *link) deliverRecord(ctx context.Context, p *parcel, key sealingKey, res *result) {
 	rec := &p.local.Record
 	body := l.recordBody(p.local, family.Version{})
-	a, err := l.sendInParts(KindRecord, rec, rec.Version, p.carried, key, func() []byte {
+	a, err := l.sendInParts(ctx, KindRecord, rec, rec.Version, p.carried, key, func() []byte {
 		body.Nonce = newNonce()
 		return canonical.Marshal(body)
 	})
@@ -148,11 +151,11 @@ func (l *link) helps(p *parcel, lacks []family.MaterialID) (want []family.Materi
 	return want
 }
 
-func (l *link) deliverStatus(p *parcel, key sealingKey, res *result) {
+func (l *link) deliverStatus(ctx context.Context, p *parcel, key sealingKey, res *result) {
 	rec := &p.local.Record
 	status := family.StatusOf(l.config.Place.Region, p.local)
 	body := StatusBody{Partition: rec.Partition, Account: rec.Account, KeyID: rec.KeyID, Status: status}
-	a, err := l.sendInParts(KindStatus, rec, status.Applied, p.salvage, key, func() []byte {
+	a, err := l.sendInParts(ctx, KindStatus, rec, status.Applied, p.salvage, key, func() []byte {
 		body.Nonce = newNonce()
 		return canonical.Marshal(&body)
 	})
@@ -170,11 +173,11 @@ func (l *link) deliverStatus(p *parcel, key sealingKey, res *result) {
 
 // sendInParts sends a message and its materials, at most MaxMaterials at a time, and returns the
 // last answer.
-func (l *link) sendInParts(kind Kind, rec *family.Record, version family.Version, materials []stored, key sealingKey, body func() []byte) (a *AnswerBody, err error) {
+func (l *link) sendInParts(ctx context.Context, kind Kind, rec *family.Record, version family.Version, materials []stored, key sealingKey, body func() []byte) (a *AnswerBody, err error) {
 	for first := true; first || len(materials) > 0; first = false {
 		part := materials[:min(len(materials), MaxMaterials)]
 		materials = materials[len(part):]
-		if a, err = l.sendPart(kind, rec, version, part, &key, body); err != nil {
+		if a, err = l.sendPart(ctx, kind, rec, version, part, &key, body); err != nil {
 			return nil, err
 		}
 	}
@@ -183,13 +186,13 @@ func (l *link) sendInParts(kind Kind, rec *family.Record, version family.Version
 
 // sendPart sends one envelope. If the other Region cannot open what is sealed to key, the key that
 // it answers takes its place, once.
-func (l *link) sendPart(kind Kind, rec *family.Record, version family.Version, part []stored, key *sealingKey, body func() []byte) (*AnswerBody, error) {
+func (l *link) sendPart(ctx context.Context, kind Kind, rec *family.Record, version family.Version, part []stored, key *sealingKey, body func() []byte) (*AnswerBody, error) {
 	for attempt := 0; ; attempt++ {
 		sealed, err := l.seal(l.to, *key, rec, version, part)
 		if err != nil {
 			return nil, err
 		}
-		a, e, err := l.ask(l.ctx, l.to, kind, body(), sealed, requestTimeout)
+		a, e, err := l.ask(ctx, l.to, kind, body(), sealed, requestTimeout)
 		if err != nil {
 			return nil, err
 		}
@@ -230,19 +233,23 @@ func (l *link) learn(a *AnswerBody, e *Envelope) error {
 }
 
 // ask sends a request and returns its answer, which is from dst and belongs to this request.
-func (s *session) ask(ctx context.Context, dst string, kind Kind, body []byte, sealed *Sealed, timeout time.Duration) (*AnswerBody, *Envelope, error) {
+func (s *session) ask(ctx context.Context, dst string, kind Kind, body []byte, sealed *Sealed, timeout time.Duration) (a *AnswerBody, e *Envelope, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if s.paused(dst) {
 		return nil, nil, fmt.Errorf("%w: synchronisation with %s is paused", ErrUnreachable, dst)
 	}
+	ctx, span := trace.Start(ctx, "ask Region")
+	span.Text("meridian.to", dst)
+	span.Text("meridian.kind", string(kind))
+	defer func() { span.End(err) }()
 	request := s.envelope(dst, kind, body, sealed)
 	s.counters.sent.Add(1)
 	raw, err := s.config.Bus.Request(ctx, dst, kind, request)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask %s: %w", dst, err)
 	}
-	a, e, err := s.readAnswer(dst, request, raw)
+	a, e, err = s.readAnswer(dst, request, raw)
 	if err != nil {
 		s.poison(dst, kindAnswer, raw, err)
 		return nil, nil, fmt.Errorf("answer of %s: %w", dst, err)

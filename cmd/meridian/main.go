@@ -19,6 +19,7 @@ import (
 	"meridian/cluster"
 	"meridian/cluster/layout"
 	"meridian/region/node"
+	"meridian/region/trace/otlp"
 )
 
 // version is set by the linker.
@@ -32,11 +33,11 @@ const (
 )
 
 func main() {
-	a := &app{
-		out: os.Stdout, err: os.Stderr, env: os.Getenv,
-		runNode: func(ctx context.Context, dir layout.Dir, name string, log *slog.Logger) error {
-			return node.Run(ctx, dir, name, node.Options{Version: buildVersion(), Logger: log})
-		},
+	a := &app{out: os.Stdout, err: os.Stderr, env: os.Getenv}
+	a.runNode = func(ctx context.Context, dir layout.Dir, name string, log *slog.Logger) error {
+		tracer, end := a.tracer(ctx, otlp.Identity{Instance: name, Region: layout.RegionOf(name), Version: buildVersion()})
+		defer end()
+		return node.Run(ctx, dir, name, node.Options{Version: buildVersion(), Tracer: tracer, Logger: log})
 	}
 	os.Exit(a.main(os.Args[1:]))
 }

@@ -1,15 +1,29 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
+	"meridian/region/trace"
+	"meridian/region/trace/otlp"
 )
 
 func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.err, nil)) }
+
+// tracer is where this process's traces go, and what ends it. What is wrong with the environment costs the traces and
+// nothing else.
+func (a *app) tracer(ctx context.Context, id otlp.Identity) (*trace.Tracer, func()) {
+	log := a.logger()
+	t, end, err := otlp.FromEnvironment(ctx, a.env, id, log)
+	if err != nil {
+		log.Warn("calls are not traced", "err", err)
+	}
+	return t, end
+}
 
 func (a *app) node() *cobra.Command {
 	var name string
@@ -53,7 +67,9 @@ func (a *app) front() *cobra.Command {
 				return err
 			}
 			front := cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), a.logger())
-			front.Instrument(buildVersion())
+			tracer, end := a.tracer(cmd.Context(), otlp.Identity{Instance: "front", Version: buildVersion()})
+			defer end()
+			front.Instrument(buildVersion(), tracer)
 			return front.Run(cmd.Context())
 		},
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meridian/keyengine"
+	"meridian/region/trace"
 )
 
 // Limits of a forwarded call.
@@ -95,6 +96,7 @@ func (c *Client) Forward(ctx context.Context, addr string, call Call) (*Answer, 
 	req.Header = call.Header.Clone()
 	req.Header.Set(RequestIDHeader, call.RequestID)
 	req.Header.Set(SourceHeader, call.Source) // whatever the caller sent under that name
+	trace.Depart(ctx, req.Header)
 	req.Host = call.Host
 	return c.do(req)
 }

@@ -18,6 +18,7 @@ import (
 	"meridian/keyengine/keyring"
 	"meridian/region"
 	"meridian/region/throttle"
+	"meridian/region/trace"
 	"meridian/replication"
 )
 
@@ -50,6 +51,7 @@ type Config struct {
 	Snapshots   raftlog.Snapshots // zero: the usual ones
 	HashEvery   uint64            // records between two that state the leader's digest; 0: the usual number
 	Version     string
+	Tracer      *trace.Tracer // nil: calls are not traced
 	Logger      *slog.Logger
 
 	// Fatal ends the process: this node's files cannot be trusted or written any more.

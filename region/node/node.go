@@ -208,7 +208,7 @@ func (n *Node) openRegion() error {
 		Soft: c.Cluster.Authorization == "soft", Explain: c.Cluster.Explain, GrantDelay: c.Cluster.GrantDelay(),
 		NewRelay: func(of replication.Region) region.Relay {
 			return n.newRelay(replication.Config{
-				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Dial: c.Dial, Logger: c.Logger,
+				Place: n.place(), ClusterID: c.Cluster.ID, Peers: peers, Region: of, Ring: c.Ring, Bus: n.bus, Dial: c.Dial, Tracer: c.Tracer, Logger: c.Logger,
 			})
 		},
 		Observe: n.metrics.Decided, Logger: c.Logger,

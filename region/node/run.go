@@ -12,6 +12,7 @@ import (
 
 	"meridian/cluster/layout"
 	"meridian/region/keystore"
+	"meridian/region/trace"
 )
 
 // Exit codes of a node that stopped by itself and should not be trusted as it is.
@@ -24,6 +25,7 @@ const (
 // Options are what a node process is told beside its folder.
 type Options struct {
 	Version string
+	Tracer  *trace.Tracer // nil: calls are not traced
 	Logger  *slog.Logger
 }
 
@@ -35,7 +37,7 @@ func Run(ctx context.Context, dir layout.Dir, name string, o Options) error {
 		return err
 	}
 	asked := make(chan struct{})
-	c.Version = o.Version
+	c.Version, c.Tracer = o.Version, o.Tracer
 	c.Stop = sync.OnceFunc(func() { close(asked) })
 	c.Fatal = func(err error) {
 		if errors.Is(err, keystore.ErrDiverged) {

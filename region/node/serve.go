@@ -43,12 +43,13 @@ func (n *Node) serve() error {
 		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger, Admit: n.admit, Observe: n.answered,
 	})
 	mux := http.NewServeMux()
+	calls := n.traced("node", api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if sts.Claims(r) {
 			tokens.ServeHTTP(w, r)
 			return
 		}
-		api.ServeHTTP(w, r)
+		calls.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("GET /_meridian/health", n.getHealth)
 	mux.HandleFunc("GET /_meridian/ready", n.getReady)
@@ -60,7 +61,7 @@ func (n *Node) serve() error {
 	if err := c.writeAdminFile(); err != nil {
 		return err
 	}
-	n.start("forwarding", n.port.Calls(), forward.Handler(forwarded(api), peer{n.region, n}))
+	n.start("forwarding", n.port.Calls(), forward.Handler(n.traced("leader", forwarded(api)), peer{n.region, n}))
 	n.start("the AWS API", c.KMS, mux)
 	return nil
 }

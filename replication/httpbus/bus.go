@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"meridian/region/trace"
 	"meridian/replication"
 )
 
@@ -228,6 +229,7 @@ func (r *route) post(ctx context.Context, n Node, kind replication.Kind, envelop
 	if err != nil {
 		return nil, err
 	}
+	trace.Depart(ctx, q.Header)
 	resp, err := r.client.Do(q)
 	if err != nil {
 		return nil, err

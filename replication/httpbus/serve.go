@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"meridian/region/trace"
 	"meridian/replication"
 )
 
@@ -112,7 +113,7 @@ func (b *Bus) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-s.slots }()
-	answer := s.handler(s.ctx, src, kind, envelope)
+	answer := s.handler(trace.Arrived(s.ctx, r.Header.Get(trace.Header)), src, kind, envelope)
 	if answer == nil {
 		w.WriteHeader(http.StatusNoContent)
 		return

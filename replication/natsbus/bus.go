@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"meridian/region/trace"
 	"meridian/replication"
 )
 
@@ -161,7 +162,7 @@ func (s *serving) receive(m *nats.Msg) {
 	}
 	s.running.Go(func() {
 		defer func() { <-s.slots }()
-		answer := s.handler(s.ctx, src, kind, m.Data)
+		answer := s.handler(trace.Arrived(s.ctx, m.Header.Get(trace.Header)), src, kind, m.Data)
 		if answer == nil || m.Reply == "" {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"meridian/region/trace"
 	"meridian/replication"
 )
 
@@ -115,7 +116,7 @@ func (n *node) request(ctx context.Context, subject string, data []byte) ([]byte
 	if duplicate {
 		_ = conn.PublishRequest(subject, inbox(n.bus.config.Region)+".duplicate", data)
 	}
-	m, err := conn.RequestWithContext(ctx, subject, data)
+	m, err := conn.RequestMsgWithContext(ctx, message(ctx, subject, data))
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +124,15 @@ func (n *node) request(ctx context.Context, subject string, data []byte) ([]byte
 		return nil, fmt.Errorf("answer of %d bytes: too large", len(m.Data))
 	}
 	return m.Data, nil
+}
+
+// message is a request, with the trace that it belongs to beside the envelope.
+func message(ctx context.Context, subject string, data []byte) *nats.Msg {
+	m := &nats.Msg{Subject: subject, Data: data}
+	if parent := trace.Parent(ctx); parent != "" {
+		m.Header = nats.Header{trace.Header: {parent}}
+	}
+	return m
 }
 
 // connect returns the connection, dialing if there is none. One dial runs at a time, in a goroutine

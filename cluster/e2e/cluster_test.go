@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,7 @@ func regions() []string { return []string{east, west, south} }
 type cluster struct {
 	data string // its data folder
 	port int    // of its front door
+	by   string // program that runs commands, and so the nodes that they start; empty: the usual one
 }
 
 // common is the cluster that the tests share; nil until the first test needs it, and after one that broke it.
@@ -104,7 +106,7 @@ func (c *cluster) purge() {
 func (c *cluster) run(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, append(args, "--data", c.data)...)
+	cmd := exec.CommandContext(ctx, cmp.Or(c.by, program), append(args, "--data", c.data)...)
 	cmd.Env = cleanEnv()
 	var out, progress bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &progress
@@ -173,6 +175,7 @@ type regionStatus struct {
 	Region   string       `json:"region"`
 	Endpoint string       `json:"endpoint"`
 	Leader   string       `json:"leader"`
+	Level    uint32       `json:"featureLevel"`
 	Nodes    []nodeStatus `json:"nodes"`
 }
 
@@ -183,6 +186,7 @@ type nodeStatus struct {
 	Role  string `json:"role"`
 	Ready bool   `json:"ready"`
 	Seq   uint64 `json:"seq"`
+	Knows uint32 `json:"knownLevel"`
 }
 
 func (c *cluster) status(t *testing.T) []regionStatus {

@@ -21,6 +21,16 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// build compiles meridian, perhaps with build tags.
+func build(to string, flags ...string) error {
+	cmd := exec.Command("go", append(append([]string{"build"}, flags...), "-o", to, "meridian/cmd/meridian")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return nil
+}
+
 func run(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "meridian-e2e-")
 	if err != nil {
@@ -29,10 +39,8 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	program = filepath.Join(folder, "meridian")
-	build := exec.Command("go", "build", "-o", program, "meridian/cmd/meridian")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
+	if err := build(program); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer func() {

@@ -53,6 +53,8 @@ type setting struct {
 	ring func(i int) *keyring.Ring
 	save func(i int) error
 	able func(context.Context) (uint32, error)
+	// wrap, if set, puts something between a node and its log.
+	wrap func(eventlog.Log) eventlog.Log
 }
 
 func (w *world) wall(i int) func() time.Time {
@@ -101,9 +103,13 @@ func newWorldIn(t testing.TB, in setting, skew ...time.Duration) *world {
 		if in.ring != nil {
 			ring, save = in.ring(i), func() error { return in.save(i) }
 		}
+		log := w.log(i)
+		if in.wrap != nil {
+			log = in.wrap(log)
+		}
 		r := region.New(region.Config{
 			Place: place, Regions: in.regions, Node: fmt.Sprintf("%s/%d", place.Region, i+1), Nodes: 3, OtherNodes: others(i),
-			Store: keystore.Reads{Store: stores[i]}, Log: w.log(i), Ring: ring, SaveRing: save, Peers: w,
+			Store: keystore.Reads{Store: stores[i]}, Log: log, Ring: ring, SaveRing: save, Peers: w,
 			Primitives: builtin.Set(), Generator: generator{w}, Random: rand.Reader, Wall: w.wall(i),
 			Logger: in.logger, Able: in.able,
 		})

@@ -45,6 +45,15 @@ func Open(dir string, p Program, note func(string, ...any)) (*Cluster, error) {
 	return &Cluster{Dir: d, File: file, Program: p, Note: note}, nil
 }
 
+// Again is the cluster as its file says now: nodes come and go. Where the file cannot be read it is as it was.
+func (c *Cluster) Again() *Cluster {
+	now := *c
+	if file, err := layout.ReadCluster(c.Dir); err == nil {
+		now.File = file
+	}
+	return &now
+}
+
 // absolute is the one name of a folder, whatever links lead to it: processes are recognised by it.
 func absolute(dir string) (layout.Dir, error) {
 	path, err := filepath.Abs(dir)

@@ -155,13 +155,18 @@ func planRegion(c *layout.Cluster, name string, nodes int) layout.Region {
 	i := len(c.Regions) + 1
 	r := layout.Region{Name: name, Port: layout.RegionPort(c.Port, i)}
 	for n := 1; n <= nodes; n++ {
-		port := layout.NodePort(c.Port, i, n)
-		r.Nodes = append(r.Nodes, layout.Node{
-			Name: layout.NodeName(name, n), ID: uuid.NewString(),
-			KMS: c.Addr(port), Internal: c.Addr(port + layout.InternalOffset), NATS: c.Addr(port + layout.NATSOffset),
-		})
+		r.Nodes = append(r.Nodes, planNode(c, &r, n))
 	}
 	return r
+}
+
+// planNode lays out node n of a Region.
+func planNode(c *layout.Cluster, r *layout.Region, n int) layout.Node {
+	port := r.Port + n
+	return layout.Node{
+		Name: layout.NodeName(r.Name, n), ID: uuid.NewString(),
+		KMS: c.Addr(port), Internal: c.Addr(port + layout.InternalOffset), NATS: c.Addr(port + layout.NATSOffset),
+	}
 }
 
 // writeRegion makes the key ring of a Region and the folders of its nodes below d, and enters its public keys in r.
@@ -188,8 +193,8 @@ func (c *Cluster) accommodate(o Options) error {
 	if o.Port != 0 && o.Port != c.File.Port {
 		return fmt.Errorf("%w: the cluster in %s has port %d, not %d", ErrUsage, c.Dir, c.File.Port, o.Port)
 	}
-	if have := len(c.File.Regions[0].Nodes); o.Nodes != 0 && o.Nodes != have {
-		return fmt.Errorf("%w: the cluster in %s has %d nodes in a Region, not %d", ErrUsage, c.Dir, have, o.Nodes)
+	if have := len(c.File.Regions[0].Nodes); o.Nodes != 0 && !slices.ContainsFunc(c.File.Regions, func(r layout.Region) bool { return len(r.Nodes) == o.Nodes }) {
+		return fmt.Errorf("%w: the cluster in %s has %d nodes in a Region, not %d (see `meridian add` and `meridian remove`)", ErrUsage, c.Dir, have, o.Nodes)
 	}
 	added := slices.DeleteFunc(slices.Clone(o.Regions), func(name string) bool {
 		_, ok := c.File.Region(name)
@@ -243,7 +248,7 @@ func (c *Cluster) addRegions(names []string) error {
 	next := *c.File
 	next.Regions = slices.Clone(c.File.Regions)
 	for _, name := range names {
-		next.Regions = append(next.Regions, planRegion(&next, name, len(next.Regions[0].Nodes)))
+		next.Regions = append(next.Regions, planRegion(&next, name, len(next.Regions[0].Voters())))
 	}
 	if err := next.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrUsage, err)

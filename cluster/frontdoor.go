@@ -31,6 +31,7 @@ const (
 // Tempo of the front door.
 type Tempo struct {
 	Poll    time.Duration // between two questions whether a node is ready
+	Look    time.Duration // between two looks at which nodes there are
 	Answer  time.Duration // until a node must have answered that
 	Attempt time.Duration // until a node must have answered a call
 	Search  time.Duration // for how long a call looks for a node
@@ -38,7 +39,7 @@ type Tempo struct {
 
 // DefaultTempo is for processes on one machine.
 func DefaultTempo() Tempo {
-	return Tempo{Poll: 150 * time.Millisecond, Answer: time.Second, Attempt: 6 * time.Second, Search: 3 * time.Second}
+	return Tempo{Poll: 150 * time.Millisecond, Look: 500 * time.Millisecond, Answer: time.Second, Attempt: 6 * time.Second, Search: 3 * time.Second}
 }
 
 // FrontDoor is one address for all Regions and one address for each, in front of nodes that come and go. It knows no
@@ -51,6 +52,7 @@ type FrontDoor struct {
 	client  *http.Transport
 	metrics *observability.Front
 	tracer  *trace.Tracer
+	reread  func() (*layout.Cluster, error) // which nodes there are; nil: those in file, always
 }
 
 // NewFrontDoor returns the front door of a cluster.
@@ -75,6 +77,13 @@ func NewFrontDoor(file *layout.Cluster, tempo Tempo, log *slog.Logger) *FrontDoo
 // before Run and Handler, or not at all.
 func (f *FrontDoor) Instrument(version string, tracer *trace.Tracer) {
 	f.metrics, f.tracer = observability.NewFront(version), tracer
+}
+
+// Follow has the front door take up the nodes that come, and forget those that go, as cluster.json in that folder says.
+// It is called before Run.
+func (f *FrontDoor) Follow(d layout.Dir) *FrontDoor {
+	f.reread = func() (*layout.Cluster, error) { return layout.ReadCluster(d) }
+	return f
 }
 
 // Run listens on all ports and serves until ctx ends.
@@ -185,7 +194,7 @@ func (f *FrontDoor) overview() Overview {
 	o := Overview{ClusterID: f.file.ID, Endpoint: "http://" + f.file.Addr(f.file.Port)}
 	for _, r := range f.file.Regions {
 		ro := RegionOverview{Region: r.Name, Endpoint: "http://" + f.file.Addr(r.Port), Ready: []string{}}
-		for _, b := range f.regions[r.Name].backends {
+		for _, b := range f.regions[r.Name].nodes() {
 			ro.Nodes = append(ro.Nodes, b.name)
 			if b.ready.Load() {
 				ro.Ready = append(ro.Ready, b.name)

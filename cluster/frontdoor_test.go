@@ -77,7 +77,7 @@ func newDoor(t *testing.T, region string) *door {
 		}
 		file.Regions = append(file.Regions, region)
 	}
-	tempo := Tempo{Poll: 5 * time.Millisecond, Answer: time.Second, Attempt: 2 * time.Second, Search: 300 * time.Millisecond}
+	tempo := Tempo{Poll: 5 * time.Millisecond, Look: 5 * time.Millisecond, Answer: time.Second, Attempt: 2 * time.Second, Search: 300 * time.Millisecond}
 	d.front = NewFrontDoor(file, tempo, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	polled := make(chan struct{})
@@ -94,7 +94,7 @@ func (d *door) await(t *testing.T, region string, n int) {
 	t.Helper()
 	ok := poll(5*time.Second, func() bool {
 		ready := 0
-		for _, b := range d.front.regions[region].backends {
+		for _, b := range d.front.regions[region].nodes() {
 			if b.ready.Load() {
 				ready++
 			}

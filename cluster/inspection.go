@@ -33,6 +33,7 @@ func (c *Cluster) NewInspection() *Inspection {
 // which Regions could not be read; what the others say is judged as far as it can be.
 func (a *Inspection) Read(ctx context.Context) (auditor.Report, error) {
 	var err error
+	a.cluster = a.cluster.Again()
 	for i := range a.cluster.File.Regions {
 		err = errors.Join(err, a.readRegion(ctx, &a.cluster.File.Regions[i]))
 	}

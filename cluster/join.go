@@ -9,7 +9,16 @@ import (
 	"time"
 
 	"meridian/cluster/control"
+	"meridian/cluster/layout"
 )
+
+// changer changes the membership of a Region by one node.
+type changer struct {
+	*Cluster
+	region layout.Region
+	target layout.Node // as it is in cluster.json now
+	again  string      // the command that goes on where this one ended
+}
 
 const (
 	leaderTime = 15 * time.Second       // until a Region that can have a leader has one
@@ -20,7 +29,7 @@ const (
 )
 
 // leaderClient finds the leader of the Region, for a while.
-func (r *replacer) leaderClient(ctx context.Context) (*control.Client, error) {
+func (r *changer) leaderClient(ctx context.Context) (*control.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaderTime)
 	defer cancel()
 	for {
@@ -28,14 +37,14 @@ func (r *replacer) leaderClient(ctx context.Context) (*control.Client, error) {
 			return control.Connect(r.Dir.Node(leader))
 		}
 		if pauseFor(ctx, joinEvery) != nil {
-			return nil, fmt.Errorf("%w: %s has no leader: a node can be replaced only while a majority of its Region runs", ErrUnknown, r.region.Name)
+			return nil, fmt.Errorf("%w: %s has no leader: its nodes can be changed only while a majority of them runs", ErrUnknown, r.region.Name)
 		}
 	}
 }
 
 // removeOld ends the memberships of the node's old id, and of whatever else an earlier call may have left at its
 // address. The leader refuses if too few of the other voters answer.
-func (r *replacer) removeOld(ctx context.Context) error {
+func (r *changer) removeOld(ctx context.Context) error {
 	return r.withLeader(ctx, func(client *control.Client) error {
 		list, err := r.members(ctx, client)
 		if err != nil {
@@ -55,7 +64,7 @@ func (r *replacer) removeOld(ctx context.Context) error {
 }
 
 // withLeader does something with the leader's help, and again with the next one's where it does not lead any more.
-func (r *replacer) withLeader(ctx context.Context, do func(*control.Client) error) error {
+func (r *changer) withLeader(ctx context.Context, do func(*control.Client) error) error {
 	for end := time.Now().Add(leaderTime); ; {
 		client, err := r.leaderClient(ctx)
 		if err != nil {
@@ -72,20 +81,20 @@ func (r *replacer) withLeader(ctx context.Context, do func(*control.Client) erro
 	}
 }
 
-func (r *replacer) members(ctx context.Context, client *control.Client) (list []control.Member, err error) {
+func (r *changer) members(ctx context.Context, client *control.Client) (list []control.Member, err error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTime)
 	defer cancel()
 	return client.Members(ctx)
 }
 
-func (r *replacer) change(ctx context.Context, change func(context.Context) error) error {
+func (r *changer) change(ctx context.Context, change func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, changeTime)
 	defer cancel()
 	return change(ctx)
 }
 
 // awaitAdmin returns when the new process answers.
-func (r *replacer) awaitAdmin(ctx context.Context) error {
+func (r *changer) awaitAdmin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {
@@ -101,22 +110,22 @@ func (r *replacer) awaitAdmin(ctx context.Context) error {
 	}
 }
 
-func (r *replacer) stillRuns() error {
+func (r *changer) stillRuns() error {
 	if _, ok := r.node(r.target.Name).find(); ok {
 		return nil
 	}
 	return fmt.Errorf("node %s ended while it joined:\n%s", r.target.Name, tail(r.node(r.target.Name).log, 5))
 }
 
-// join makes the new node a member without a vote, and gives it its vote when the leader finds that it has caught up.
-func (r *replacer) join(ctx context.Context) error {
+// join makes the new node a member without a vote, and gives it its vote when the leader finds that it has caught up; a
+// read replica gets none.
+func (r *changer) join(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
 	said := ""
 	for begun := time.Now(); ; {
-		voter, err := r.step(ctx)
-		if voter {
-			r.Note("node %s has its vote", r.target.Name)
+		done, err := r.step(ctx)
+		if done {
 			return nil
 		}
 		var no *control.Refusal
@@ -131,13 +140,28 @@ func (r *replacer) join(ctx context.Context) error {
 			return err
 		}
 		if pauseFor(ctx, joinEvery) != nil {
-			return fmt.Errorf("%w: node %s has no vote yet (%v); `meridian replace %s` goes on waiting", ErrUnknown, r.target.Name, err, r.target.Name)
+			return fmt.Errorf("%w: node %s has no vote yet (%v); `%s` goes on waiting", ErrUnknown, r.target.Name, err, r.again)
 		}
 	}
 }
 
-// step asks the leader for the next step of the new node's membership, whichever that is.
-func (r *replacer) step(ctx context.Context) (voter bool, err error) {
+// awaitJoined returns when the new node knows that it is a member, and is ready.
+func (r *changer) awaitJoined(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	defer cancel()
+	for r.joining(r.target.Name) {
+		if err := r.stillRuns(); err != nil {
+			return err
+		}
+		if pauseFor(ctx, joinEvery) != nil {
+			return fmt.Errorf("%w: node %s does not know yet that it is a member; `%s` goes on waiting", ErrUnknown, r.target.Name, r.again)
+		}
+	}
+	return r.awaitNode(ctx, r.target.Name)
+}
+
+// step asks the leader for the next step of the new node's membership, whichever that is. Done: it was the last.
+func (r *changer) step(ctx context.Context) (done bool, err error) {
 	client, err := r.leaderClient(ctx)
 	if err != nil {
 		return false, err
@@ -147,12 +171,23 @@ func (r *replacer) step(ctx context.Context) (voter bool, err error) {
 		return false, err
 	}
 	next := control.Member{ID: r.target.ID, Addr: r.target.Internal}
-	next.Voter = slices.ContainsFunc(list, func(m control.Member) bool { return m.ID == next.ID })
+	member := slices.ContainsFunc(list, func(m control.Member) bool { return m.ID == next.ID })
+	next.Voter = member && !r.target.ReadReplica
+	if member && !next.Voter {
+		return true, nil
+	}
 	err = r.change(ctx, func(ctx context.Context) error { return client.AddMember(ctx, next) })
-	if err == nil && !next.Voter {
+	switch {
+	case err != nil:
+		return false, err
+	case next.Voter:
+		r.Note("node %s has its vote", r.target.Name)
+	case r.target.ReadReplica:
+		r.Note("node %s is a member of %s, without a vote", r.target.Name, r.region.Name)
+	default:
 		r.Note("node %s is a member of %s and catches up", r.target.Name, r.region.Name)
 	}
-	return err == nil && next.Voter, err
+	return next.Voter || r.target.ReadReplica, nil
 }
 
 // pauseFor waits; an error: ctx ended first.

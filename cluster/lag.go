@@ -15,6 +15,7 @@ import (
 // Lag asks the leader of each Region how far the others are behind. Regions that nobody can speak for are named in
 // silent.
 func (c *Cluster) Lag(ctx context.Context) (lags []control.Lag, silent []string) {
+	c = c.Again() // it may be asked for long
 	answers := make([][]control.Lag, len(c.File.Regions))
 	heard := make([]bool, len(c.File.Regions))
 	var g errgroup.Group

@@ -178,8 +178,8 @@ func (c *Cluster) awaitNode(ctx context.Context, name string) error {
 	n, _ := c.File.Node(name)
 	for {
 		path := "/_meridian/ready"
-		if !c.hasQuorum(layout.RegionOf(name)) {
-			path = "/_meridian/health" // no leader can be: it cannot become ready
+		if !c.hasQuorum(layout.RegionOf(name)) || c.joining(name) {
+			path = "/_meridian/health" // no leader can be, or it is no member: it cannot become ready
 		}
 		if answers(ctx, n.KMS, path) {
 			return nil
@@ -195,19 +195,29 @@ func (c *Cluster) awaitNode(ctx context.Context, name string) error {
 	}
 }
 
-// hasQuorum says whether enough nodes of a Region run to elect a leader.
+// hasQuorum says whether enough nodes of a Region that vote run to elect a leader.
 func (c *Cluster) hasQuorum(region string) bool {
 	r, ok := c.File.Region(region)
 	if !ok {
 		return false
 	}
-	n := 0
-	for _, node := range r.Nodes {
+	n, voters := 0, 0
+	for _, node := range r.Voters() {
+		if c.joining(node.Name) {
+			continue
+		}
+		voters++
 		if p, ok := c.node(node.Name).find(); ok && !p.paused {
 			n++
 		}
 	}
-	return n > len(r.Nodes)/2
+	return n > voters/2
+}
+
+// joining says whether a node is not a member of its Region yet, by its own word.
+func (c *Cluster) joining(name string) bool {
+	f, err := layout.ReadNode(c.Dir.Node(name))
+	return err == nil && f.Joining
 }
 
 // answers says whether a port answers 200 on a path.

@@ -74,14 +74,18 @@ func (r *recoverer) run(ctx context.Context, force bool) (err error) {
 	}
 	defer os.RemoveAll(r.temp) // what is of use was moved away
 	var alive []string
+	voting, voters := 0, len(r.region.Voters())
 	for _, n := range r.region.Nodes {
 		if _, ok := r.node(n.Name).find(); ok {
 			alive = append(alive, n.Name)
+			if !n.ReadReplica {
+				voting++
+			}
 		}
 	}
-	if len(alive) > len(r.region.Nodes)/2 && !force {
-		return fmt.Errorf("%d of %d nodes of %s run: they may yet elect a leader (`meridian status`, `meridian heal`); --force recovers it all the same",
-			len(alive), len(r.region.Nodes), r.region.Name)
+	if voting > voters/2 && !force {
+		return fmt.Errorf("%d of %d voting nodes of %s run: they may yet elect a leader (`meridian status`, `meridian heal`); --force recovers it all the same",
+			voting, voters, r.region.Name)
 	}
 	if len(alive) > 0 {
 		r.Note("stopping %v", alive)
@@ -117,7 +121,7 @@ func (r *recoverer) choose(force bool) (best survivor, err error) {
 			r.Note("node %s cannot be read: %v", n.Name, err)
 			continue
 		}
-		if s.current {
+		if s.current && !n.ReadReplica {
 			readable++
 		}
 		r.Note("node %s has record %d of life %d (entry %d of term %d)", n.Name, s.meta.Seq, s.meta.Life, s.meta.Index, s.meta.Term)
@@ -128,9 +132,9 @@ func (r *recoverer) choose(force bool) (best survivor, err error) {
 	switch {
 	case best.name == "":
 		return best, fmt.Errorf("no node of %s can be read: `meridian restore` makes a cluster of a backup", r.region.Name)
-	case readable > len(r.region.Nodes)/2 && !force:
-		return best, fmt.Errorf("%d of %d nodes of %s can be read: that is a majority, so `meridian start %s` loses nothing; --force recovers it all the same",
-			readable, len(r.region.Nodes), r.region.Name, r.region.Name)
+	case readable > len(r.region.Voters())/2 && !force:
+		return best, fmt.Errorf("%d of %d voting nodes of %s can be read: that is a majority, so `meridian start %s` loses nothing; --force recovers it all the same",
+			readable, len(r.region.Voters()), r.region.Name, r.region.Name)
 	}
 	return best, nil
 }
@@ -217,7 +221,7 @@ func writeReborn(d layout.Dir, clusterID string, r layout.Region, ring *keyring.
 
 // swap puts a node's old folder aside and a new one in its place.
 func (r *recoverer) swap(made, name string) error {
-	aside, err := putAside(string(r.Dir.Node(name)), r.stamp)
+	aside, err := putAside(string(r.Dir.Node(name)), lostSuffix, r.stamp)
 	if err != nil {
 		return err
 	}
@@ -229,25 +233,10 @@ func (r *recoverer) swap(made, name string) error {
 
 // enterRegion writes a Region's nodes and life to cluster.json, as that is now.
 func (c *Cluster) enterRegion(next layout.Region) error {
-	unlock, err := c.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	file, err := layout.ReadCluster(c.Dir)
-	if err != nil {
-		return err
-	}
-	region, ok := file.Region(next.Name)
-	if !ok {
-		return fmt.Errorf("%s has no Region %s any more", c.Dir.ClusterFile(), next.Name)
-	}
-	region.Nodes, region.Life = next.Nodes, next.Life
-	if err := layout.WriteCluster(c.Dir, file); err != nil {
-		return err
-	}
-	c.File = file
-	return nil
+	return c.changeRegion(next.Name, func(region *layout.Region) error {
+		region.Nodes, region.Life = next.Nodes, next.Life
+		return nil
+	})
 }
 
 // resume starts the nodes where a cluster runs around them.

@@ -56,25 +56,20 @@ func (c *Cluster) Replace(ctx context.Context, name string, force bool) (Replace
 	if err := r.join(ctx); err != nil {
 		return r.did, err
 	}
-	return r.did, c.awaitNode(ctx, name)
+	return r.did, r.awaitJoined(ctx)
 }
 
 // replacer replaces one node.
 type replacer struct {
-	*Cluster
-	region layout.Region
-	target layout.Node // as it is in cluster.json now
-	did    Replacement
+	*changer
+	did Replacement
 }
 
 func (c *Cluster) newReplacer(name string) (*replacer, error) {
-	n, ok := c.File.Node(name)
-	if !ok {
-		if err := c.checkPlace(name); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%w: %s is not a node: replace one at a time, such as %s", ErrUsage, name, layout.NodeName(name, 1))
+	if err := c.checkNode(name, "replace"); err != nil {
+		return nil, err
 	}
+	n, _ := c.File.Node(name)
 	region, _ := c.File.Region(layout.RegionOf(name))
 	switch {
 	case len(region.Nodes) == 1:
@@ -82,7 +77,10 @@ func (c *Cluster) newReplacer(name string) (*replacer, error) {
 	case !region.Bootstrapped:
 		return nil, fmt.Errorf("%s was never complete: bring it up first with `meridian up`", region.Name)
 	}
-	return &replacer{Cluster: c, region: *region, target: *n, did: Replacement{Name: name, OldID: n.ID, ID: n.ID}}, nil
+	return &replacer{
+		changer: &changer{Cluster: c, region: *region, target: *n, again: "meridian replace " + name},
+		did:     Replacement{Name: name, OldID: n.ID, ID: n.ID},
+	}, nil
 }
 
 // claimRegion keeps others from changing the nodes of a Region meanwhile.
@@ -99,7 +97,7 @@ func (c *Cluster) claimRegion(name string) (unlock func(), err error) {
 }
 
 // joins says whether the node runs, and is yet to be a member, or to get its vote: what an earlier call left.
-func (r *replacer) joins(ctx context.Context) bool {
+func (r *changer) joins(ctx context.Context) bool {
 	s, err := r.status(ctx, r.target.Name)
 	if err != nil || s.ID != r.target.ID {
 		return false
@@ -112,7 +110,7 @@ func (r *replacer) joins(ctx context.Context) bool {
 		return false
 	}
 	list, err := r.members(ctx, client)
-	return err == nil && slices.Contains(list, control.Member{ID: r.target.ID, Addr: r.target.Internal})
+	return err == nil && !r.target.ReadReplica && slices.Contains(list, control.Member{ID: r.target.ID, Addr: r.target.Internal})
 }
 
 // replace puts a new node with a new id in the place of the old one, and starts it. What can fail without harm comes
@@ -147,7 +145,7 @@ func (r *replacer) replace(ctx context.Context) error {
 
 // makeFolder makes the folder of the new node beside its place: a new root key, and under it the Region's key ring,
 // which a node that lives gives.
-func (r *replacer) makeFolder(next layout.Node) (temp string, err error) {
+func (r *changer) makeFolder(next layout.Node) (temp string, err error) {
 	ring, err := r.ring()
 	if err != nil {
 		return "", err
@@ -166,7 +164,7 @@ func (r *replacer) makeFolder(next layout.Node) (temp string, err error) {
 }
 
 // ring opens the key ring of another node that runs. It must be the Region's by the keys that cluster.json names.
-func (r *replacer) ring() (*keyring.Ring, error) {
+func (r *changer) ring() (*keyring.Ring, error) {
 	reasons := fmt.Errorf("no other node of %s runs: its key ring cannot be had", r.region.Name)
 	for _, n := range r.region.Nodes {
 		if _, ok := r.node(n.Name).find(); !ok || n.Name == r.target.Name {
@@ -213,7 +211,7 @@ func writeNode(d layout.NodeDir, ring *keyring.Ring, f layout.NodeFile) error {
 }
 
 // endOld ends the old process, if there is one.
-func (r *replacer) endOld(ctx context.Context) error {
+func (r *changer) endOld(ctx context.Context) error {
 	old := r.node(r.target.Name)
 	if _, ok := old.find(); ok {
 		return r.Stop(ctx, r.target.Name)
@@ -224,7 +222,7 @@ func (r *replacer) endOld(ctx context.Context) error {
 // swapFolders puts the old folder aside, where nothing looks for a node, and the new one in its place.
 func (r *replacer) swapFolders(temp string) error {
 	place := string(r.Dir.Node(r.target.Name))
-	lost, err := putAside(place, time.Now())
+	lost, err := putAside(place, lostSuffix, time.Now())
 	if err != nil {
 		return err
 	}
@@ -235,9 +233,15 @@ func (r *replacer) swapFolders(temp string) error {
 	return os.Rename(temp, place)
 }
 
+// What is appended to the name of a folder that is put aside, before the time.
+const (
+	lostSuffix    = ".lost-"
+	removedSuffix = ".removed-"
+)
+
 // putAside gives a node's folder a name under which nothing looks for a node; empty: there was no folder.
-func putAside(place string, at time.Time) (lost string, err error) {
-	lost = place + ".lost-" + at.UTC().Format("20060102T150405.000Z")
+func putAside(place, suffix string, at time.Time) (lost string, err error) {
+	lost = place + suffix + at.UTC().Format("20060102T150405.000Z")
 	err = os.Rename(place, lost)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -247,23 +251,37 @@ func putAside(place string, at time.Time) (lost string, err error) {
 
 // enter writes the new id to cluster.json, as that is now.
 func (r *replacer) enter(next layout.Node) error {
-	unlock, err := r.lock()
+	return r.changeRegion(r.region.Name, func(region *layout.Region) error {
+		i := slices.IndexFunc(region.Nodes, func(n layout.Node) bool { return n.Name == next.Name })
+		if i < 0 {
+			return fmt.Errorf("%s has no node %s any more", r.Dir.ClusterFile(), next.Name)
+		}
+		region.Nodes[i] = next
+		return nil
+	})
+}
+
+// changeRegion changes a Region in cluster.json, as that is now.
+func (c *Cluster) changeRegion(name string, change func(*layout.Region) error) error {
+	unlock, err := c.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	file, err := layout.ReadCluster(r.Dir)
+	file, err := layout.ReadCluster(c.Dir)
 	if err != nil {
 		return err
 	}
-	n, ok := file.Node(next.Name)
+	region, ok := file.Region(name)
 	if !ok {
-		return fmt.Errorf("%s has no node %s any more", r.Dir.ClusterFile(), next.Name)
+		return fmt.Errorf("%s has no Region %s any more", c.Dir.ClusterFile(), name)
 	}
-	*n = next
-	if err := layout.WriteCluster(r.Dir, file); err != nil {
+	if err := change(region); err != nil {
 		return err
 	}
-	r.File = file
+	if err := layout.WriteCluster(c.Dir, file); err != nil {
+		return err
+	}
+	c.File = file
 	return nil
 }

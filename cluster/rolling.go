@@ -27,8 +27,8 @@ func (c *Cluster) RollingRestart(ctx context.Context, regions ...string) error {
 }
 
 func (c *Cluster) rollRegion(ctx context.Context, r layout.Region) error {
-	if len(r.Nodes) < 3 {
-		return fmt.Errorf("%w: %s has %d node(s): it cannot answer without one of them; use restart without --rolling", ErrUsage, r.Name, len(r.Nodes))
+	if voters := len(r.Voters()); voters < 3 {
+		return fmt.Errorf("%w: %s has %d voting node(s): it cannot answer without one of them; use restart without --rolling", ErrUsage, r.Name, voters)
 	}
 	unlock, err := c.claimRegion(r.Name)
 	if err != nil {

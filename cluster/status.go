@@ -22,6 +22,9 @@ const (
 	Failed  = "failed"  // it ended by itself
 )
 
+// ReadReplica is the role of a node that follows and never votes. Any other without a vote is on its way to one.
+const ReadReplica = "read-replica"
+
 // Status is what is known about a cluster.
 type Status struct {
 	ClusterID          string         `json:"clusterId"`
@@ -49,13 +52,15 @@ type RegionStatus struct {
 
 // NodeStatus is what is known about a node.
 type NodeStatus struct {
-	Name    string `json:"name"`
-	ID      string `json:"id"`
-	PID     int    `json:"pid,omitempty"`
-	State   string `json:"state"`
-	Role    string `json:"role,omitempty"`
-	Ready   bool   `json:"ready"`
-	Version string `json:"version,omitempty"` // of its program
+	Name  string `json:"name"`
+	ID    string `json:"id"`
+	PID   int    `json:"pid,omitempty"`
+	State string `json:"state"`
+	Role  string `json:"role,omitempty"`
+	// ReadReplica says that the node never has a vote.
+	ReadReplica bool   `json:"readReplica,omitempty"`
+	Ready       bool   `json:"ready"`
+	Version     string `json:"version,omitempty"` // of its program
 	// KnownLevel is the newest feature level that its program knows.
 	KnownLevel uint32 `json:"knownLevel,omitempty"`
 	Seq        uint64 `json:"seq"`
@@ -119,6 +124,9 @@ func (c *Cluster) regionStatus(ctx context.Context, r *layout.Region) RegionStat
 			if s.Leader != "" && n.Name != s.Leader && st.Role == control.Leader {
 				node.Role = control.Follower // it led in an older term and does not know yet
 			}
+			if n.ReadReplica && st.Role == control.Nonvoter {
+				node.Role = ReadReplica
+			}
 		}
 		s.Nodes = append(s.Nodes, node)
 	}
@@ -127,7 +135,7 @@ func (c *Cluster) regionStatus(ctx context.Context, r *layout.Region) RegionStat
 
 // nodeStatus is what the operating system knows.
 func (c *Cluster) nodeStatus(n layout.Node) NodeStatus {
-	s := NodeStatus{Name: n.Name, ID: n.ID, State: Stopped, Endpoint: "http://" + n.KMS}
+	s := NodeStatus{Name: n.Name, ID: n.ID, State: Stopped, ReadReplica: n.ReadReplica, Endpoint: "http://" + n.KMS}
 	r := c.node(n.Name)
 	if p, ok := r.find(); ok {
 		s.PID, s.State = p.pid, Running
@@ -189,7 +197,7 @@ func (c *Cluster) Watch(ctx context.Context, show func(Status)) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		s, err := c.Status(ctx)
+		s, err := c.Again().Status(ctx)
 		if err != nil {
 			return err
 		}

@@ -122,6 +122,11 @@ func (c *Cluster) missing(ctx context.Context, lost map[string]bool) (missing []
 					lost[n.Name] = true
 					c.Note("%v\n%s goes on without it", ended, r.Name)
 				}
+			case ok && c.joining(n.Name): // what an add or a replace left that was broken off holds up nobody
+				if !lost[n.Name] {
+					lost[n.Name] = true
+					c.Note("node %s is not a member of %s yet: repeat the `meridian add` or `meridian replace` that made it", n.Name, r.Name)
+				}
 			case !p.paused && !statuses[n.Name].Ready:
 				missing = append(missing, n.Name)
 			}

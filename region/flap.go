@@ -32,13 +32,14 @@ func (f *flaps) draw(seed uint64, node string, n int) int {
 // flap has a random node of the Region answer a read from whatever it has applied: what one read showed the next one
 // may not show yet. A node that does not answer leaves the read to this one.
 func (r *Region) flap(ctx context.Context, seed uint64, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
-	i := r.flaps.draw(seed, r.Node, len(r.OtherNodes)+1)
-	if i == len(r.OtherNodes) {
+	others := r.around.Load().Others
+	i := r.flaps.draw(seed, r.Node, len(others)+1)
+	if i == len(others) {
 		return r.here(ctx, op, call, in)
 	}
 	asking, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
-	a, err := r.Peers.Forward(asking, r.OtherNodes[i], forward.Call{
+	a, err := r.Peers.Forward(asking, others[i], forward.Call{
 		Host: call.Raw.Host, Query: call.Raw.Query, Header: call.Raw.Header, Body: call.Raw.Body, RequestID: call.RequestID,
 	})
 	if err != nil {

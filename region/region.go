@@ -56,8 +56,8 @@ type Config struct {
 	Place      keyengine.Place
 	Regions    []string // of the cluster
 	Node       string   // name of this node
-	Nodes      int      // voters of the Region
-	OtherNodes []string // internal addresses of the other nodes
+	Nodes      int      // voters of the Region; SetNeighbours changes it
+	OtherNodes []string // internal addresses of the other nodes; SetNeighbours changes them
 	Store      Store
 	Log        eventlog.Log
 	Ring       *keyring.Ring
@@ -133,6 +133,7 @@ type Region struct {
 	useNotes  useNotes
 	turnedOff atomic.Uint64 // commands that found the queue full
 	ready     atomic.Bool
+	around    atomic.Pointer[Neighbours]
 	caughtUp  atomic.Pointer[time.Time] // when the last catch-up that worked began
 
 	still bool                       // no goroutine works for this Region: see Still
@@ -161,6 +162,7 @@ func New(c Config) *Region {
 func assemble(c Config) *Region {
 	r := &Region{Config: c, dueNow: make(chan struct{}, 1), ringMoved: make(chan struct{}, 1), rest: restAtLeader}
 	r.kept = &kept{rows: c.Store, place: c.Place}
+	r.SetNeighbours(Neighbours{Voters: c.Nodes, Others: c.OtherNodes, OtherVoters: c.OtherNodes})
 	r.clock = NewClock(c.Wall, func() int64 { return r.view().ClockOffset() })
 	if r.HandoffTimeout == 0 {
 		r.HandoffTimeout = DefaultHandoffTimeout
@@ -247,7 +249,7 @@ func (r *Region) lead(ctx context.Context, term uint64) (end func()) {
 	p := r.newProposer(term)
 	r.proposer.Store(p)
 	var wg sync.WaitGroup
-	sample := func() bool { return r.clock.sample(ctx, r.otherClocks, r.Nodes/2+1) }
+	sample := func() bool { return r.clock.sample(ctx, r.otherClocks, r.around.Load().Voters/2+1) }
 	wg.Go(func() {
 		// Nothing is decided by this node's clock alone: it may be an hour off, and keys would be
 		// deleted early.
@@ -323,11 +325,12 @@ func (r *Region) stepDown(ctx context.Context) {
 	}
 }
 
-// otherClocks returns the wall clocks of the other nodes that answer in time.
+// otherClocks returns the wall clocks of the other voters that answer in time.
 func (r *Region) otherClocks(ctx context.Context) []int64 {
-	answers := make(chan int64, len(r.OtherNodes))
+	others := r.around.Load().OtherVoters
+	answers := make(chan int64, len(others))
 	var wg sync.WaitGroup
-	for _, addr := range r.OtherNodes {
+	for _, addr := range others {
 		wg.Go(func() {
 			if ms, err := r.Peers.Clock(ctx, addr); err == nil {
 				answers <- ms

@@ -58,7 +58,7 @@ func run(ctx context.Context, role, data, name string) error {
 	if role == "supervise" {
 		return c.Supervise(ctx)
 	}
-	return cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), log).Run(ctx)
+	return cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), log).Follow(c.Dir).Run(ctx)
 }
 
 // Blocks of ports for test clusters, below those that the kernel gives to clients. A cluster's KMS ports lie in one

@@ -18,7 +18,8 @@ const NoVotes = "no-votes"
 // membersFile is the membership of a played Region: its leader writes it, in the Region's folder.
 const membersFile = "members.json"
 
-// Members returns the membership of a played Region: everybody in cluster.json, until the leader changed it.
+// Members returns the membership of a played Region: everybody in cluster.json who does not say that it joins, until the
+// leader changed it.
 func Members(d layout.Dir, file *layout.Cluster, region string) (list []control.Member) {
 	b, err := os.ReadFile(filepath.Join(string(d), region, membersFile))
 	if err == nil && json.Unmarshal(b, &list) == nil {
@@ -26,6 +27,9 @@ func Members(d layout.Dir, file *layout.Cluster, region string) (list []control.
 	}
 	r, _ := file.Region(region)
 	for _, n := range r.Nodes {
+		if f, err := layout.ReadNode(d.Node(n.Name)); err == nil && f.Joining {
+			continue
+		}
 		list = append(list, control.Member{ID: n.ID, Addr: n.Internal, Voter: true})
 	}
 	return list
@@ -79,7 +83,19 @@ func (m *membership) handle(mux *http.ServeMux) {
 	})
 }
 
-func (m *membership) members() []control.Member { return Members(m.root(), m.file, m.region.Name) }
+func (m *membership) members() []control.Member {
+	return Members(m.root(), m.file, layout.RegionOf(m.self.Name))
+}
+
+// region is the node's Region as cluster.json has it now.
+func (n *node) region() *layout.Region {
+	file, err := layout.ReadCluster(n.root())
+	if err != nil {
+		file = n.file
+	}
+	r, _ := file.Region(layout.RegionOf(n.self.Name))
+	return r
+}
 
 // change makes a change on the leader, or answers why not.
 func (m *membership) change(w http.ResponseWriter, change func([]control.Member) ([]control.Member, string)) {
@@ -94,14 +110,14 @@ func (m *membership) change(w http.ResponseWriter, change func([]control.Member)
 		refuse(w, http.StatusConflict, no)
 		return
 	}
-	if err := layout.WriteFile(filepath.Join(string(m.root()), m.region.Name, membersFile), list, 0o644); err != nil {
+	if err := layout.WriteFile(filepath.Join(string(m.root()), layout.RegionOf(m.self.Name), membersFile), list, 0o644); err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 	}
 }
 
 // addrOf is the KMS address of the node that a member is.
 func (m *membership) addrOf(member control.Member) string {
-	for _, n := range m.region.Nodes {
+	for _, n := range m.region().Nodes {
 		if n.Internal == member.Addr {
 			return n.KMS
 		}
@@ -111,16 +127,23 @@ func (m *membership) addrOf(member control.Member) string {
 
 // barred says whether votes are held back.
 func (m *membership) barred() bool {
-	_, err := os.Stat(filepath.Join(string(m.root()), m.region.Name, NoVotes))
+	_, err := os.Stat(filepath.Join(string(m.root()), layout.RegionOf(m.self.Name), NoVotes))
 	return err == nil
 }
 
 // root is the folder of the cluster.
 func (n *node) root() layout.Dir { return layout.Dir(filepath.Join(string(n.dir), "..", "..")) }
 
+// belongs says whether the node is a member that is to be ready: with a vote, or as a read replica.
+func (n *node) belongs() bool {
+	return n.votes(n.self) || n.self.ReadReplica && slices.ContainsFunc(Members(n.root(), n.file, layout.RegionOf(n.self.Name)), func(m control.Member) bool {
+		return m.ID == n.self.ID
+	})
+}
+
 // votes says whether the membership counts on a node. Of others a node may know an id that is not theirs any more.
 func (n *node) votes(other *layout.Node) bool {
-	return slices.ContainsFunc(Members(n.root(), n.file, n.region.Name), func(m control.Member) bool {
+	return slices.ContainsFunc(Members(n.root(), n.file, layout.RegionOf(n.self.Name)), func(m control.Member) bool {
 		return m.Voter && m.Addr == other.Internal && (other.Name != n.self.Name || m.ID == other.ID)
 	})
 }
@@ -132,7 +155,7 @@ func (n *node) settle() {
 		return
 	}
 	member := func(m control.Member) bool { return m.ID == n.self.ID }
-	if f.Joining = !slices.ContainsFunc(Members(n.root(), n.file, n.region.Name), member); !f.Joining {
+	if f.Joining = !slices.ContainsFunc(Members(n.root(), n.file, layout.RegionOf(n.self.Name)), member); !f.Joining {
 		_ = layout.WriteNode(n.dir, f) // the next one tries again
 	}
 }

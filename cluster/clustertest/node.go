@@ -44,7 +44,6 @@ const CrashCode = 7
 // node is one played node.
 type node struct {
 	file   *layout.Cluster
-	region *layout.Region
 	self   *layout.Node
 	dir    layout.NodeDir
 	faults *fault.Layer
@@ -64,7 +63,6 @@ func Node(ctx context.Context, d layout.Dir, name string, log *slog.Logger) erro
 	if n.self, ok = file.Node(name); !ok {
 		return fmt.Errorf("no node %s", name)
 	}
-	n.region, _ = file.Region(layout.RegionOf(name))
 	own, err := layout.ReadNode(n.dir)
 	if err != nil {
 		return err
@@ -176,6 +174,7 @@ func (n *node) admin() http.Handler {
 		reply(w, n.dial.Now())
 	})
 	mux.HandleFunc("GET /v1/events", n.events)
+	mux.HandleFunc("POST /v1/layout", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }) // it reads it each time
 	(&membership{node: n}).handle(mux)
 	mux.HandleFunc("POST /v1/shutdown", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
@@ -192,17 +191,20 @@ func (n *node) admin() http.Handler {
 
 func (n *node) ready() bool {
 	n.settle()
-	return !n.has(Deaf) && n.votes(n.self)
+	return !n.has(Deaf) && n.belongs()
 }
 
 // status finds the leader: the first node of the Region that has a vote and answers.
 func (n *node) status() control.Status {
 	s := control.Status{
-		ClusterID: n.file.ID, Region: n.region.Name, Name: n.self.Name, ID: n.self.ID, PID: os.Getpid(),
+		ClusterID: n.file.ID, Region: layout.RegionOf(n.self.Name), Name: n.self.Name, ID: n.self.ID, PID: os.Getpid(),
 		Role: control.Follower, Term: 1, Ready: n.ready(), Seq: 1, Life: 1,
 		Endpoint: "http://" + n.self.KMS, FaultVersion: n.faults.Version(),
 	}
-	for i, other := range n.region.Nodes {
+	if n.self.ReadReplica {
+		s.Role = control.Nonvoter
+	}
+	for i, other := range n.region().Nodes {
 		if !n.votes(&other) {
 			continue
 		}
@@ -233,10 +235,10 @@ func (n *node) lag() []control.Lag {
 	lags := []control.Lag{}
 	table, _ := fault.Load(n.root().FaultsFile())
 	for _, r := range n.file.Regions {
-		if r.Name == n.region.Name {
+		if r.Name == layout.RegionOf(n.self.Name) {
 			continue
 		}
-		l := control.Lag{From: n.region.Name, To: r.Name, LinkUp: true}
+		l := control.Lag{From: layout.RegionOf(n.self.Name), To: r.Name, LinkUp: true}
 		for _, rule := range table.Live(time.Now()) {
 			if rule.Kind == fault.Partition && (rule.A == l.From && rule.B == l.To || rule.A == l.To && rule.B == l.From) {
 				l.LinkUp, l.PendingKeys, l.OldestMillis = false, 1, 1500
@@ -251,7 +253,7 @@ func (n *node) lag() []control.Lag {
 func (n *node) events(w http.ResponseWriter, r *http.Request) {
 	out := json.NewEncoder(w)
 	for i, at := range []string{"2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00.000Z"} {
-		e := control.Event{Region: n.region.Name, Seq: uint64(i + 1), Time: at, Type: "KeyCreated", Key: fmt.Sprintf("mrk-%032x", i+1), Data: json.RawMessage(`{}`)}
+		e := control.Event{Region: layout.RegionOf(n.self.Name), Seq: uint64(i + 1), Time: at, Type: "KeyCreated", Key: fmt.Sprintf("mrk-%032x", i+1), Data: json.RawMessage(`{}`)}
 		if key := r.URL.Query().Get("key"); key == "" || key == e.Key {
 			_ = out.Encode(e)
 		}

@@ -92,6 +92,11 @@ func (c *Client) ReloadIdentity(ctx context.Context) (i Identity, err error) {
 	return i, c.call(ctx, http.MethodPost, "/v1/identity", nil, &i)
 }
 
+// ReloadLayout asks the node to read cluster.json again, and to go by the nodes that it names.
+func (c *Client) ReloadLayout(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/v1/layout", nil, nil)
+}
+
 // Checkpoint asks for a copy of the node's state; whoever asks removes it.
 func (c *Client) Checkpoint(ctx context.Context) (cp Checkpoint, err error) {
 	return cp, c.call(ctx, http.MethodPost, "/v1/checkpoint", nil, &cp)

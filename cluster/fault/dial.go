@@ -16,7 +16,7 @@ func (l *Layer) CallDialer(base Dial) Dial { return l.dialer(base, true) }
 
 func (l *Layer) dialer(base Dial, calls bool) Dial {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		dst := l.names(addr)
+		dst := (*l.names.Load())(addr)
 		if dst == "" || dst == l.self {
 			return base(ctx, network, addr)
 		}

@@ -31,7 +31,7 @@ func Names(c *layout.Cluster) Lookup {
 // Layer is the faults of one node. Its methods may be called from any goroutine.
 type Layer struct {
 	self  string
-	names Lookup
+	names atomic.Pointer[Lookup]
 	state atomic.Pointer[state]
 
 	mu     sync.Mutex // orders changes of state; guards expiry
@@ -51,10 +51,14 @@ type state struct {
 // New returns the layer of the node called self, without faults. The same seed and the same calls
 // give the same fates.
 func New(self string, names Lookup, seed uint64) *Layer {
-	l := &Layer{self: self, names: names, rand: rand.New(rand.NewPCG(seed, 0))}
+	l := &Layer{self: self, rand: rand.New(rand.NewPCG(seed, 0))}
+	l.SetNames(names)
 	l.state.Store(&state{over: make(chan struct{})})
 	return l
 }
+
+// SetNames says which node listens on an address from now on: nodes come and go.
+func (l *Layer) SetNames(names Lookup) { l.names.Store(&names) }
 
 // Set puts a table in force; when it returns, every connection obeys it. A table older than the one
 // in force is passed over, so pushes may overtake each other.

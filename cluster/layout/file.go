@@ -187,17 +187,31 @@ func (c *Cluster) Validate() error {
 			return fmt.Errorf("Region %s twice", r.Name)
 		}
 		seen[r.Name] = true
-		if len(r.Nodes) < 1 || len(r.Nodes) > MaxNodes {
-			return fmt.Errorf("%s has %d nodes, want 1 to %d", r.Name, len(r.Nodes), MaxNodes)
+		if err := r.validateNodes(); err != nil {
+			return fmt.Errorf("Region %d: %w", i+1, err)
 		}
-		for n, node := range r.Nodes {
-			if node.Name != NodeName(r.Name, n+1) || node.ID == "" {
-				return fmt.Errorf("node %d of Region %d is called %q", n+1, i+1, node.Name)
-			}
-			for _, addr := range []string{node.KMS, node.Internal, node.NATS} {
-				if _, _, err := net.SplitHostPort(addr); err != nil {
-					return fmt.Errorf("node %s: %w", node.Name, err)
-				}
+	}
+	return nil
+}
+
+// validateNodes looks at the nodes of a Region: their numbers grow, and may have gaps where nodes were removed.
+func (r *Region) validateNodes() error {
+	if len(r.Nodes) < 1 || len(r.Nodes) > MaxNodes {
+		return fmt.Errorf("%s has %d nodes, want 1 to %d", r.Name, len(r.Nodes), MaxNodes)
+	}
+	if len(r.Voters()) == 0 {
+		return fmt.Errorf("%s has read replicas alone", r.Name)
+	}
+	last := 0
+	for i, node := range r.Nodes {
+		n := NodeNumber(node.Name)
+		if n <= last || node.Name != NodeName(r.Name, n) || node.ID == "" {
+			return fmt.Errorf("node %d is called %q", i+1, node.Name)
+		}
+		last = n
+		for _, addr := range []string{node.KMS, node.Internal, node.NATS} {
+			if _, _, err := net.SplitHostPort(addr); err != nil {
+				return fmt.Errorf("node %s: %w", node.Name, err)
 			}
 		}
 	}

@@ -10,6 +10,8 @@ package layout
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -84,6 +86,18 @@ type Node struct {
 	KMS      string `json:"kms"`  // addresses host:port
 	Internal string `json:"internal"`
 	NATS     string `json:"nats"`
+	// ReadReplica says that the node never has a vote: it answers as far as it has followed, and no majority counts it.
+	ReadReplica bool `json:"readReplica,omitempty"`
+}
+
+// Voters are the nodes of a Region that have, or get, a vote.
+func (r *Region) Voters() (voters []Node) {
+	for _, n := range r.Nodes {
+		if !n.ReadReplica {
+			voters = append(voters, n)
+		}
+	}
+	return voters
 }
 
 // NodeFile is node.json in a node's folder: who this folder belongs to.
@@ -122,6 +136,15 @@ func NodePort(port, i, n int) int { return RegionPort(port, i) + n }
 
 // NodeName is the name of node n of a Region.
 func NodeName(region string, n int) string { return fmt.Sprintf("%s/%d", region, n) }
+
+// NodeNumber is n in the name of node n of a Region; 0: it is not the name of a node.
+func NodeNumber(name string) int {
+	_, digits, _ := strings.Cut(name, "/")
+	if n, err := strconv.Atoi(digits); err == nil && n >= 1 && n <= MaxNodes && strconv.Itoa(n) == digits {
+		return n
+	}
+	return 0
+}
 
 // Dir is the folder of a cluster.
 type Dir string

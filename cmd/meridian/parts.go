@@ -66,7 +66,7 @@ func (a *app) front() *cobra.Command {
 			if err := cluster.Claim(c.Dir, ""); err != nil {
 				return err
 			}
-			front := cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), a.logger())
+			front := cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), a.logger()).Follow(c.Dir)
 			tracer, end := a.tracer(cmd.Context(), otlp.Identity{Instance: "front", Version: buildVersion()})
 			defer end()
 			front.Instrument(buildVersion(), tracer)

@@ -64,6 +64,8 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.start(),
 		a.stop(),
 		a.restart(),
+		a.addNode(),
+		a.removeNode(),
 		a.backup(),
 		a.restore(),
 		a.identityCommand(),

@@ -37,6 +37,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("POST /v1/fence", n.fenceLost)
 	mux.HandleFunc("POST /v1/promote", n.forcePromote)
 	mux.HandleFunc("PUT /v1/faults", n.putFaults)
+	mux.HandleFunc("POST /v1/layout", n.postLayout)
 	mux.HandleFunc("POST /v1/identity", n.reloadIdentity)
 	mux.HandleFunc("GET /v1/dials", func(w http.ResponseWriter, _ *http.Request) { reply(w, n.dial().Now()) })
 	mux.HandleFunc("PUT /v1/dials", n.putDials)
@@ -85,7 +86,7 @@ func (n *Node) Status() control.Status {
 	if lead.Leader {
 		s.Role = control.Leader
 	}
-	for _, other := range c.Region.Nodes { // by address: a node that was replaced has an id that this one never read
+	for _, other := range n.aroundRegion().Nodes { // by address: a node that was replaced has an id that this one never read
 		if other.Internal == lead.Addr {
 			s.Leader = other.Name
 		}

@@ -16,7 +16,7 @@ func (n *Node) openBus() error {
 	if err != nil {
 		return err
 	}
-	n.bus = direct
+	n.bus, n.direct = direct, direct
 	if n.config.Cluster.Transport == layout.TransportHTTP {
 		return nil
 	}
@@ -24,6 +24,7 @@ func (n *Node) openBus() error {
 	if err != nil {
 		return err
 	}
+	n.nats = nats
 	n.bus = &replication.Fallback{First: nats, Second: direct}
 	return nil
 }
@@ -36,11 +37,7 @@ func (n *Node) openDirect() (*httpbus.Bus, error) {
 		if r.Name == c.Region.Name {
 			continue
 		}
-		peer := httpbus.Peer{SigningKey: r.SigningKey}
-		for _, other := range r.Nodes {
-			peer.Nodes = append(peer.Nodes, httpbus.Node{Name: other.Name, Addr: other.Internal})
-		}
-		peers[r.Name] = peer
+		peers[r.Name] = httpbus.Peer{SigningKey: r.SigningKey, Nodes: directNodes(&r)}
 	}
 	bus, err := httpbus.New(httpbus.Config{
 		ClusterID: c.Cluster.ID, Region: c.Region.Name, Sign: c.Ring.Sign, Peers: peers,
@@ -61,10 +58,8 @@ func (n *Node) openNATS() (*natsbus.Bus, error) {
 	peers := map[string][]natsbus.Node{}
 	for _, r := range c.Cluster.Regions {
 		users = append(users, natsbus.User{Region: r.Name, NKey: r.NKey})
-		for _, other := range r.Nodes {
-			if r.Name != c.Region.Name {
-				peers[r.Name] = append(peers[r.Name], natsbus.Node{Name: other.Name, Addr: other.NATS})
-			}
+		if r.Name != c.Region.Name {
+			peers[r.Name] = natsNodes(&r)
 		}
 	}
 	server, err := natsbus.StartServer(natsbus.ServerConfig{

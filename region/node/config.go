@@ -29,6 +29,8 @@ type Config struct {
 	Node    layout.Node   // this node
 	Dir     layout.NodeDir
 	Joining bool // the Region does not count on this node's log yet, which may be empty
+	// Layout is the folder whose cluster.json says which nodes there are while this one runs; empty: those in Cluster.
+	Layout layout.Dir
 
 	KMS      net.Listener // the AWS API
 	Internal net.Listener // Raft and forwarding
@@ -73,7 +75,7 @@ func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
 	}
 	ofNode, _ := cluster.Region(layout.RegionOf(name))
 	c.Cluster, c.Region, c.Node = *cluster, *ofNode, *node
-	c.Dir, c.Logger = dir.Node(name), log
+	c.Dir, c.Layout, c.Logger = dir.Node(name), dir, log
 	if err := checkNodeFile(&c); err != nil {
 		return c, err
 	}

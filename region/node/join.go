@@ -19,10 +19,7 @@ const joinEvery = 50 * time.Millisecond
 // openMembers begins to follow the membership.
 func (n *Node) openMembers() error {
 	c := &n.config
-	n.members = &members{self: c.Node.ID, log: n.log, ask: n.peers.Standing}
-	for _, node := range c.Region.Nodes {
-		n.members.addrs = append(n.members.addrs, node.Internal)
-	}
+	n.members = &members{self: c.Node.ID, log: n.log, ask: n.peers.Standing, find: n.findNode}
 	n.joining.Store(c.Joining)
 	if !c.Joining {
 		return nil
@@ -61,6 +58,19 @@ func (n *Node) join(ctx context.Context) {
 	}
 	n.joining.Store(false)
 	c.Logger.Info("a member of the Region", "id", c.Node.ID)
+}
+
+// findNode finds the node of this Region with that internal address: the file may be newer than what this node knows.
+func (n *Node) findNode(addr string) (found layout.Node, ok bool) {
+	if err := n.reread(); err != nil {
+		n.config.Logger.Warn("cluster.json could not be read again", "err", err)
+	}
+	nodes := n.aroundRegion().Nodes
+	i := slices.IndexFunc(nodes, func(node layout.Node) bool { return node.Internal == addr })
+	if i < 0 {
+		return found, false
+	}
+	return nodes[i], true
 }
 
 // membership returns this node's own, as far as its log tells.

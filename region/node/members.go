@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meridian/cluster/layout"
 	"meridian/eventlog"
 	"meridian/eventlog/raftlog"
 	"meridian/region/forward"
@@ -31,6 +32,7 @@ type memberLog interface {
 	Members(ctx context.Context) ([]raftlog.Member, error)
 	Add(ctx context.Context, m raftlog.Member) error
 	Remove(ctx context.Context, id string) error
+	Transfer(ctx context.Context) error
 	Leadership() eventlog.Leadership
 	Status() raftlog.Status
 }
@@ -38,11 +40,12 @@ type memberLog interface {
 // members changes who is a member of the Region's Raft group, where this node leads: one change at a
 // time, and none after which fewer than a majority of the voters would answer.
 type members struct {
-	self  string   // this node's id
-	addrs []string // internal addresses of the Region's nodes: nobody else becomes a member
-	log   memberLog
-	ask   func(ctx context.Context, addr string) (forward.Standing, error)
-	busy  sync.Mutex // held during a change
+	self string // this node's id
+	log  memberLog
+	ask  func(ctx context.Context, addr string) (forward.Standing, error)
+	// find finds the node of the Region with an internal address: nobody else becomes a member.
+	find func(addr string) (layout.Node, bool)
+	busy sync.Mutex // held during a change
 }
 
 // no is why a change is not made; the status tells whether to ask again, or somebody else.
@@ -111,8 +114,12 @@ func (m *members) check(next raftlog.Member) error {
 	if _, err := uuid.Parse(next.ID); err != nil || len(next.ID) != len(uuid.UUID{}.String()) {
 		return refused(http.StatusBadRequest, "the id of a member is a UUID, not %.64q", next.ID)
 	}
-	if !slices.Contains(m.addrs, next.Addr) {
+	node, ok := m.find(next.Addr)
+	switch {
+	case !ok:
 		return refused(http.StatusBadRequest, "%.64q is not the internal address of a node of this Region", next.Addr)
+	case node.ReadReplica && next.Voter:
+		return refused(http.StatusBadRequest, "node %s is a read replica: it gets no vote", node.Name)
 	}
 	return nil
 }
@@ -139,7 +146,8 @@ func (m *members) promote(ctx context.Context, list []raftlog.Member, next raftl
 	return m.log.Add(ctx, next)
 }
 
-// remove ends a membership, if there is one.
+// remove ends a membership, if there is one. The leader's own it does not end: it hands over, and the next leader is to
+// be asked.
 func (m *members) remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
@@ -156,6 +164,12 @@ func (m *members) remove(ctx context.Context, id string) error {
 		if err := m.quorum(ctx, voters(list, id)); err != nil {
 			return err
 		}
+	}
+	if id == m.self {
+		if err := m.log.Transfer(ctx); err != nil {
+			return refused(http.StatusServiceUnavailable, "this node leads, and leadership could not be moved away yet: %v", err)
+		}
+		return refused(http.StatusServiceUnavailable, "this node led and has handed over: ask the new leader")
 	}
 	return m.log.Remove(ctx, id)
 }

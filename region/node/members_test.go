@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"meridian/cluster/layout"
 	"meridian/eventlog"
 	"meridian/eventlog/raftlog"
 	"meridian/region/forward"
@@ -24,6 +25,7 @@ type logOf struct {
 	list     []raftlog.Member
 	follower bool
 	err      error // of a change
+	handed   bool  // leadership was moved away
 }
 
 func (l *logOf) Members(context.Context) ([]raftlog.Member, error) { return slices.Clone(l.list), nil }
@@ -43,12 +45,25 @@ func (l *logOf) Remove(_ context.Context, id string) error {
 	return l.err
 }
 
+func (l *logOf) Transfer(context.Context) error {
+	l.handed = true
+	return l.err
+}
+
 func (l *logOf) drop(id string) {
 	l.list = slices.DeleteFunc(l.list, func(m raftlog.Member) bool { return m.ID == id })
 }
 
 func member(i int, voter bool) raftlog.Member {
 	return raftlog.Member{ID: ids[i-1], Addr: addrs[min(i, 3)-1], Voter: voter}
+}
+
+// nodeAt finds the three nodes, the third of which may be a read replica.
+func nodeAt(replica bool) func(string) (layout.Node, bool) {
+	return func(addr string) (layout.Node, bool) {
+		i := slices.Index(addrs, addr)
+		return layout.Node{Name: layout.NodeName("us-east-1", i+1), ReadReplica: replica && i == 2}, i >= 0
+	}
 }
 
 // TestChangesOfTheMembership tries changes on node 1, the leader: which it makes, and how it refuses the others.
@@ -75,10 +90,14 @@ func TestChangesOfTheMembership(t *testing.T) {
 		status   int
 		says     string
 		follower bool
+		replica  bool // the third node is one
+		hands    bool // leadership is moved away
 		err      error
 	}{
 		{what: "a dead voter leaves", list: three, alive: all, do: remove(3), want: two},
-		{what: "the leader leaves", list: three, alive: with(forward.Standing{ID: ids[2]}), do: remove(1), want: three[1:]},
+		{what: "the leader hands over first", list: three, alive: with(forward.Standing{ID: ids[2]}), do: remove(1), status: 503, says: "has handed over", hands: true},
+		{what: "the leader cannot hand over", list: three, alive: with(forward.Standing{ID: ids[2]}), do: remove(1), status: 503, says: "not be moved away yet", hands: true, err: errors.New("nobody has caught up")},
+		{what: "the leader stays that the others need", list: three, do: remove(1), status: 409, says: "of the 2 voters that it would leave only 0 answer"},
 		{what: "who is none leaves", list: two, alive: all, do: remove(3)},
 		{what: "one without a vote leaves, whoever answers", list: waiting, do: remove(4), want: two},
 		{what: "a voter leaves one of two", list: three, do: remove(3), status: 409, says: "only 1 answer"},
@@ -99,13 +118,15 @@ func TestChangesOfTheMembership(t *testing.T) {
 		{what: "the old one is still there", list: waiting, alive: with(forward.Standing{ID: ids[2], Last: 1000}), do: add(member(4, true)), status: 409, says: "there is server " + ids[2]},
 		{what: "no UUID", list: two, do: add(raftlog.Member{ID: "n4", Addr: addrs[2]}), status: 400, says: "UUID"},
 		{what: "an address elsewhere", list: two, do: add(raftlog.Member{ID: ids[3], Addr: "192.0.2.1:80"}), status: 400, says: "not the internal address"},
+		{what: "a read replica is to vote", list: waiting, alive: all, replica: true, do: add(member(4, true)), status: 400, says: "us-east-1/3 is a read replica"},
+		{what: "a read replica comes", list: two, replica: true, do: add(member(4, false)), want: waiting},
 		{what: "not the leader", list: two, do: add(member(4, false)), follower: true, status: 503, says: "does not lead"},
 		{what: "not the leader any more", list: three, alive: all, do: remove(3), want: two, err: eventlog.ErrNotLeader, status: 503},
 		{what: "out of time", list: three, alive: all, do: remove(3), want: two, err: context.DeadlineExceeded, status: 500},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			log := &logOf{list: slices.Clone(c.list), follower: c.follower, err: c.err}
-			m := &members{self: ids[0], addrs: addrs, log: log, ask: func(_ context.Context, addr string) (forward.Standing, error) {
+			m := &members{self: ids[0], find: nodeAt(c.replica), log: log, ask: func(_ context.Context, addr string) (forward.Standing, error) {
 				s, ok := c.alive[addr]
 				if !ok {
 					return s, errors.New("connection refused")
@@ -127,6 +148,9 @@ func TestChangesOfTheMembership(t *testing.T) {
 			if !slices.Equal(log.list, want) {
 				t.Errorf("members are %+v, want %+v", log.list, want)
 			}
+			if log.handed != c.hands {
+				t.Errorf("leadership moved away: %t", log.handed)
+			}
 		})
 	}
 }
@@ -136,7 +160,7 @@ func TestOneChangeAtATime(t *testing.T) {
 	log := &logOf{list: []raftlog.Member{member(1, true), member(2, true), member(3, true)}}
 	var c *members
 	var second error
-	c = &members{self: ids[0], addrs: addrs, log: log, ask: func(_ context.Context, addr string) (forward.Standing, error) {
+	c = &members{self: ids[0], find: nodeAt(false), log: log, ask: func(_ context.Context, addr string) (forward.Standing, error) {
 		second = c.remove(t.Context(), ids[1]) // while the first one asks who lives
 		return forward.Standing{ID: ids[slices.Index(addrs, addr)]}, nil
 	}}

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
 
+	"meridian/cluster/layout"
 	"meridian/eventlog/raftlog"
 	"meridian/keyengine"
 	"meridian/keyengine/arn"
@@ -24,6 +26,8 @@ import (
 	"meridian/region/sessions"
 	"meridian/region/throttle"
 	"meridian/replication"
+	"meridian/replication/httpbus"
+	"meridian/replication/natsbus"
 )
 
 // closeTimeout bounds the orderly part of Close: moving leadership, ending running requests.
@@ -39,6 +43,8 @@ type Node struct {
 	peers  *forward.Client
 	log    *raftlog.Log
 	bus    replication.Bus // between Regions
+	direct *httpbus.Bus    // part of it
+	nats   *natsbus.Bus    // part of it; nil: the cluster does without
 	region *region.Region
 	keys   *sessions.Keeper
 	audit  *audit.Log
@@ -49,8 +55,10 @@ type Node struct {
 	limiter *throttle.Limiter
 	behind  atomic.Pointer[region.Region] // the same, for the store's callback, which is older
 
-	members *members
-	joining atomic.Bool // this node's folder does not say yet that it is a member
+	layout    atomic.Pointer[layout.Cluster] // as this node goes by it
+	rereading sync.Mutex
+	members   *members
+	joining   atomic.Bool // this node's folder does not say yet that it is a member
 
 	servers []*http.Server
 	undo    []func() // what Close does, last first
@@ -67,7 +75,7 @@ func Start(c Config) (*Node, error) {
 	for _, l := range []net.Listener{c.KMS, c.Internal, c.Admin} {
 		n.later(func() { l.Close() })
 	}
-	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openIdentity, n.openRegion, n.openAudit, n.serve} {
+	for _, step := range []func() error{n.openStore, n.openPort, n.openLog, n.openMembers, n.openBus, n.openIdentity, n.openRegion, n.openAround, n.openAudit, n.serve} {
 		if err := step(); err != nil {
 			n.unwind()
 			return nil, fmt.Errorf("start node %s: %w", c.Node.Name, err)
@@ -152,7 +160,7 @@ func (n *Node) openLog() (err error) {
 	var bootstrap []raftlog.Member
 	if !c.Region.Bootstrapped {
 		for _, other := range c.Region.Nodes {
-			bootstrap = append(bootstrap, raftlog.Member{ID: other.ID, Addr: other.Internal, Voter: true})
+			bootstrap = append(bootstrap, raftlog.Member{ID: other.ID, Addr: other.Internal, Voter: !other.ReadReplica})
 		}
 	}
 	n.log, err = raftlog.Open(raftlog.Config{
@@ -183,12 +191,8 @@ func (n *Node) openLog() (err error) {
 // openRegion starts this node's part of the Region.
 func (n *Node) openRegion() error {
 	c := &n.config
-	var others, regions []string
-	for _, other := range c.Region.Nodes {
-		if other.ID != c.Node.ID {
-			others = append(others, other.Internal)
-		}
-	}
+	var regions []string
+	around := neighbours(&c.Region, c.Node.Name)
 	var peers []replication.Peer
 	for _, r := range c.Cluster.Regions {
 		regions = append(regions, r.Name)
@@ -201,7 +205,7 @@ func (n *Node) openRegion() error {
 		c.Generator = keys
 	}
 	n.region = region.New(region.Config{
-		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: len(c.Region.Nodes), OtherNodes: others,
+		Place: n.place(), Regions: regions, Node: c.Node.Name, Nodes: around.Voters, OtherNodes: around.Others,
 		LeastLife: c.Region.Life, Store: keystore.Reads{Store: n.store}, Log: n.log, Ring: c.Ring, SaveRing: c.saveRing, Peers: n.peers,
 		Primitives: primitives, Generator: c.Generator, Random: c.Random, Wall: c.Wall, Consistency: c.Consistency, HashEvery: c.HashEvery,
 		Attestation: c.Attestation, Directory: n.keys.Directory, Dial: c.Dial, Able: n.members.able,

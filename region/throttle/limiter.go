@@ -13,10 +13,10 @@ const maxBuckets = 16_384
 // Limiter counts the calls of one node.
 type Limiter struct {
 	profile Profile
-	share   float64 // of a Region's rate that is this node's
 	now     func() time.Time
 
 	mu      sync.Mutex
+	share   float64 // of a Region's rate that is this node's
 	buckets map[account]*bucket
 }
 
@@ -34,23 +34,36 @@ type bucket struct {
 
 // New returns a Limiter for one of a Region's nodes. Now is read for its monotonic time.
 func New(p Profile, nodes int, now func() time.Time) *Limiter {
-	return &Limiter{profile: p, share: 1 / float64(max(nodes, 1)), now: now, buckets: map[account]*bucket{}}
+	l := &Limiter{profile: p, now: now, buckets: map[account]*bucket{}}
+	l.SetNodes(nodes)
+	return l
+}
+
+// SetNodes says how many nodes the Region has from now on.
+func (l *Limiter) SetNodes(nodes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.share = 1 / float64(max(nodes, 1))
 }
 
 // Admit counts a call that the whole Region counts here.
 func (l *Limiter) Admit(id string, op *kmsapi.Operation, in kmsapi.Input) *kmsapi.Fault {
-	return l.admit(id, op, in, 1)
+	return l.admit(id, op, in, false)
 }
 
 // AdmitShare counts a call of which each node of the Region counts its own.
 func (l *Limiter) AdmitShare(id string, op *kmsapi.Operation, in kmsapi.Input) *kmsapi.Fault {
-	return l.admit(id, op, in, l.share)
+	return l.admit(id, op, in, true)
 }
 
-func (l *Limiter) admit(id string, op *kmsapi.Operation, in kmsapi.Input, share float64) *kmsapi.Fault {
+func (l *Limiter) admit(id string, op *kmsapi.Operation, in kmsapi.Input, shared bool) *kmsapi.Fault {
 	first, second := QuotasOf(op, in)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	share := 1.0
+	if shared {
+		share = l.share
+	}
 	a, b := l.bucket(id, first, share), l.bucket(id, second, share)
 	if !a.has() || !b.has() { // a call takes from both or from none
 		return kmsapi.Errorf(kmsapi.ThrottlingException, "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.")

@@ -90,6 +90,15 @@ func New(c Config) (*Bus, error) {
 	return b, nil
 }
 
+// SetNodes says which nodes another Region has from now on. Regions neither come nor go.
+func (b *Bus) SetNodes(region string, nodes []Node) {
+	if r, ok := b.routes[region]; ok {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.nodes = nodes
+	}
+}
+
 // Close ends every connection. Requests that run fail.
 func (b *Bus) Close() {
 	b.cancel()
@@ -124,11 +133,11 @@ func (b *Bus) Request(ctx context.Context, dst string, kind replication.Kind, en
 // route is the way to another Region: its nodes, and the one that answered last.
 type route struct {
 	fate   func(node string) (drop, duplicate bool)
-	nodes  []Node
 	client *http.Client
 
 	mu    sync.Mutex
-	first int // index of the node to ask first
+	nodes []Node // replaced, never changed
+	first int    // index of the node to ask first
 }
 
 func (b *Bus) newRoute(region string, peer Peer) *route {
@@ -162,22 +171,22 @@ var (
 
 // request asks the nodes in turn until one answers.
 func (r *route) request(ctx context.Context, kind replication.Kind, envelope []byte) ([]byte, error) {
-	start := r.start()
+	nodes, start := r.start()
 	var failures error
 	sent := false
-	for i := range r.nodes {
-		at := (start + i) % len(r.nodes)
-		answer, err := r.ask(ctx, r.nodes[at], kind, envelope)
+	for i := range nodes {
+		at := (start + i) % len(nodes)
+		answer, err := r.ask(ctx, nodes[at], kind, envelope)
 		if err == nil {
 			r.prefer(start, at)
 			return answer, nil
 		}
 		if ctx.Err() != nil {
-			r.prefer(start, (at+1)%len(r.nodes)) // this one kept us waiting
+			r.prefer(start, (at+1)%len(nodes)) // this one kept us waiting
 			return nil, fmt.Errorf("%w: %w", replication.ErrNoAnswer, ctx.Err())
 		}
 		sent = sent || !errors.Is(err, errNotLeading) && !isDial(err)
-		failures = errors.Join(failures, fmt.Errorf("%s: %w", r.nodes[at].Name, err))
+		failures = errors.Join(failures, fmt.Errorf("%s: %w", nodes[at].Name, err))
 	}
 	if sent {
 		return nil, fmt.Errorf("%w: %w", replication.ErrNoAnswer, failures)
@@ -194,10 +203,10 @@ func isDial(err error) bool {
 	return errors.As(err, &op) && op.Op == opDial
 }
 
-func (r *route) start() int {
+func (r *route) start() (nodes []Node, first int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.first
+	return r.nodes, r.first
 }
 
 // prefer makes the node at the place the first to ask, unless another request has chosen meanwhile.

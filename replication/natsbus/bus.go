@@ -72,6 +72,13 @@ func New(c Config) *Bus {
 	return b
 }
 
+// SetNodes says which nodes another Region has from now on. Regions neither come nor go.
+func (b *Bus) SetNodes(region string, nodes []Node) {
+	if r, ok := b.routes[region]; ok {
+		r.set(nodes)
+	}
+}
+
 // Close ends the connections to other Regions. Requests that run fail. What serves is stopped by its
 // own stop function.
 func (b *Bus) Close() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,40 +25,62 @@ const (
 
 // route is the way to another Region: its nodes, and the one that answered last.
 type route struct {
-	bus   *Bus
-	nodes []*node
+	bus *Bus
 
 	mu    sync.Mutex
-	first int // index of the node to ask first
+	nodes []*node // replaced, never changed
+	first int     // index of the node to ask first
 }
 
 func newRoute(b *Bus, nodes []Node) *route {
 	r := &route{bus: b}
-	for _, n := range nodes {
-		r.nodes = append(r.nodes, &node{bus: b, Node: n})
-	}
+	r.set(nodes)
 	return r
+}
+
+// set replaces the nodes. Connections to those that stay are kept, those to others are closed.
+func (r *route) set(nodes []Node) {
+	r.mu.Lock()
+	var next, gone []*node
+	for _, n := range nodes {
+		i := slices.IndexFunc(r.nodes, func(old *node) bool { return old.Node == n })
+		if i < 0 {
+			next = append(next, &node{bus: r.bus, Node: n})
+		} else {
+			next = append(next, r.nodes[i])
+		}
+	}
+	for _, old := range r.nodes {
+		if !slices.Contains(next, old) {
+			gone = append(gone, old)
+		}
+	}
+	r.nodes = next
+	r.mu.Unlock()
+	for _, n := range gone {
+		n.close()
+	}
 }
 
 // request asks the nodes in turn until one answers. The whole is bounded by ctx and by one answer
 // time-out for each node.
 func (r *route) request(ctx context.Context, subject string, data []byte) ([]byte, error) {
-	start := r.start()
+	nodes, start := r.start()
 	var failures error
 	silent := false
-	for i := range r.nodes {
-		at := (start + i) % len(r.nodes)
-		answer, err := r.nodes[at].request(ctx, subject, data)
+	for i := range nodes {
+		at := (start + i) % len(nodes)
+		answer, err := nodes[at].request(ctx, subject, data)
 		if err == nil {
 			r.prefer(start, at)
 			return answer, nil
 		}
 		if ctx.Err() != nil {
-			r.prefer(start, (at+1)%len(r.nodes)) // this one kept us waiting
+			r.prefer(start, (at+1)%len(nodes)) // this one kept us waiting
 			return nil, fmt.Errorf("%w: %w", replication.ErrNoAnswer, ctx.Err())
 		}
 		silent = silent || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
-		failures = errors.Join(failures, fmt.Errorf("%s: %w", r.nodes[at].Name, err))
+		failures = errors.Join(failures, fmt.Errorf("%s: %w", nodes[at].Name, err))
 	}
 	if silent {
 		return nil, fmt.Errorf("%w: %w", replication.ErrNoAnswer, failures)
@@ -65,10 +88,10 @@ func (r *route) request(ctx context.Context, subject string, data []byte) ([]byt
 	return nil, fmt.Errorf("%w: %w", replication.ErrUnreachable, failures)
 }
 
-func (r *route) start() int {
+func (r *route) start() (nodes []*node, first int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.first
+	return r.nodes, r.first
 }
 
 // prefer makes the node at the place the first to ask, unless another request has chosen meanwhile.
@@ -80,11 +103,10 @@ func (r *route) prefer(was, at int) {
 	}
 }
 
-func (r *route) close() {
-	for _, n := range r.nodes {
-		n.close()
-	}
-}
+func (r *route) close() { r.set(nil) }
+
+// errGone is why a node is not asked that was removed from its Region.
+var errGone = errors.New("it was removed from its Region")
 
 // node is one node of another Region and the connection to it.
 type node struct {
@@ -92,6 +114,7 @@ type node struct {
 	bus *Bus
 
 	mu      sync.Mutex
+	gone    bool // nothing is dialed any more
 	conn    *nats.Conn
 	closed  <-chan struct{} // of conn
 	dialing chan struct{}   // closed when the dial that runs has ended
@@ -152,6 +175,10 @@ func (n *node) connect(ctx context.Context) (*nats.Conn, error) {
 			defer n.mu.Unlock()
 			return nil, err
 		}
+		if n.gone {
+			defer n.mu.Unlock()
+			return nil, errGone
+		}
 		n.dialing = make(chan struct{})
 		go n.dial(n.dialing)
 	}
@@ -197,6 +224,7 @@ func (n *node) dial(done chan struct{}) {
 // close ends the connection and waits until it has. The bus's context has ended before.
 func (n *node) close() {
 	n.mu.Lock()
+	n.gone = true
 	dialing := n.dialing
 	n.mu.Unlock()
 	if dialing != nil {

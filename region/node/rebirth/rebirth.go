@@ -126,7 +126,7 @@ func Plant(d layout.NodeDir, r layout.Region, id, file string, m keystore.Meta) 
 	defer in.Close()
 	var members []raftlog.Member
 	for _, n := range r.Nodes {
-		members = append(members, raftlog.Member{ID: n.ID, Addr: n.Internal, Voter: true})
+		members = append(members, raftlog.Member{ID: n.ID, Addr: n.Internal, Voter: !n.ReadReplica})
 	}
 	return raftlog.Found(d.Raft(), id, raftlog.Founding{Members: members, At: m.Position(), Snapshot: in})
 }

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -395,4 +397,46 @@ func FuzzScopeRegion(f *testing.F) {
 			t.Errorf("Region %q of host %q", got, host)
 		}
 	})
+}
+
+// TestFrontDoorFollowsNodes: a node that is added takes calls, one that is removed takes none.
+func TestFrontDoorFollowsNodes(t *testing.T) {
+	d := newDoor(t, "us-east-1")
+	d.nodes["us-east-1/4"] = newBackend(t, "us-east-1/4")
+	east := d.front.regions["us-east-1"]
+	begun := make(chan *backend, 4)
+	ctx, cancel := context.WithCancel(t.Context())
+	file := *d.front.file
+	file.Regions = slices.Clone(file.Regions)
+	file.Regions[0].Nodes = []layout.Node{file.Regions[0].Nodes[1], {Name: "us-east-1/4", ID: "4", KMS: d.nodes["us-east-1/4"].addr()}}
+	d.front.reread = func() (*layout.Cluster, error) { return &file, nil }
+	var polling sync.WaitGroup
+	polling.Go(func() {
+		d.front.follow(ctx, func(p *pool, b *backend) {
+			asking, forget := context.WithCancel(ctx)
+			b.forget = forget
+			polling.Go(func() { d.front.pollNode(asking, p, b) })
+			begun <- b
+		})
+	})
+	t.Cleanup(func() { cancel(); polling.Wait() })
+	if b := <-begun; b.name != "us-east-1/4" {
+		t.Errorf("%s came", b.name)
+	}
+	d.await(t, "us-east-1", 2)
+	answered := map[string]bool{}
+	for range 8 {
+		_, body := send(t, d.signed(t, "us-east-1", "ListKeys"))
+		for name := range d.nodes {
+			if strings.Contains(body, name) {
+				answered[name] = true
+			}
+		}
+	}
+	if len(answered) != 2 || !answered["us-east-1/2"] || !answered["us-east-1/4"] {
+		t.Errorf("calls were answered by %v", answered)
+	}
+	if len(begun) != 0 || len(east.nodes()) != 2 {
+		t.Errorf("%d nodes, %d more came", len(east.nodes()), len(begun))
+	}
 }

@@ -45,7 +45,7 @@ func (r *changer) leaderClient(ctx context.Context) (*control.Client, error) {
 // removeOld ends the memberships of the node's old id, and of whatever else an earlier call may have left at its
 // address. The leader refuses if too few of the other voters answer.
 func (r *changer) removeOld(ctx context.Context) error {
-	return r.withLeader(ctx, func(client *control.Client) error {
+	err := r.withLeader(ctx, func(client *control.Client) error {
 		list, err := r.members(ctx, client)
 		if err != nil {
 			return err
@@ -61,6 +61,11 @@ func (r *changer) removeOld(ctx context.Context) error {
 		}
 		return nil
 	})
+	var no *control.Refusal
+	if errors.As(err, &no) {
+		return fmt.Errorf("node %s stays as it is: without it %s could not go on, or not now: %s", r.target.Name, r.region.Name, no.Reason)
+	}
+	return err
 }
 
 // withLeader does something with the leader's help, and again with the next one's where it does not lead any more.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"meridian/keyengine/kmsapi"
+	"meridian/region"
 )
 
 // TestFlapping: with one node of three behind, reads show a new key and show it not, in an order that the seed repeats.
@@ -28,6 +29,13 @@ func TestFlapping(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		w.nodes[0].SetNeighbours(region.Neighbours{Voters: 3}) // nobody else is there to be asked
+		for range 10 {
+			if _, _, err := w.callAt(0, "DescribeKey", level, body); err != nil {
+				t.Fatalf("without neighbours: %v", err)
+			}
+		}
+		w.nodes[0].SetNeighbours(region.Neighbours{Voters: 3, Others: w.nodes[0].OtherNodes, OtherVoters: w.nodes[0].OtherNodes})
 		w.down.Store(true) // then this node answers alone, and it has the key
 		for range 10 {
 			if _, _, err := w.callAt(0, "DescribeKey", level, body); err != nil {

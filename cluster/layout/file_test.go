@@ -66,6 +66,15 @@ func TestBadClusterFilesAreRefused(t *testing.T) {
 		{"no Regions", func(c *Cluster) { c.Regions = nil }, "0 Regions"},
 		{"too many nodes", func(c *Cluster) { c.Regions[0].Nodes = make([]Node, 10) }, "10 nodes"},
 		{"an address without a port", func(c *Cluster) { c.Regions[0].Nodes[0].NATS = "127.0.0.1" }, "missing port"},
+		{"a number twice", func(c *Cluster) { c.Regions[0].Nodes[1].Name = "us-east-1/1" }, "node 2 is called"},
+		{"numbers that fall", func(c *Cluster) { c.Regions[0].Nodes[0].Name = "us-east-1/9" }, "node 2 is called"},
+		{"a number beyond the last", func(c *Cluster) { c.Regions[0].Nodes[2].Name = "us-east-1/10" }, "is called"},
+		{"a number written twice as long", func(c *Cluster) { c.Regions[0].Nodes[2].Name = "us-east-1/03" }, "is called"},
+		{"nobody who votes", func(c *Cluster) {
+			for i := range c.Regions[0].Nodes {
+				c.Regions[0].Nodes[i].ReadReplica = true
+			}
+		}, "read replicas alone"},
 		{"ports beyond the last", func(c *Cluster) { c.Port = 65000 }, "port 65000"},
 		{"no id", func(c *Cluster) { c.ID = "" }, "no cluster id"},
 	} {
@@ -85,6 +94,30 @@ func TestBadClusterFilesAreRefused(t *testing.T) {
 	os.WriteFile(d.ClusterFile(), []byte(`{"format":1,`), 0o644)
 	if _, err := ReadCluster(d); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("half a file: %v", err)
+	}
+}
+
+// TestNodesComeAndGo: a node in the middle may be missing, and a read replica is not among the voters.
+func TestNodesComeAndGo(t *testing.T) {
+	d, c := Dir(t.TempDir()), example()
+	r := &c.Regions[0]
+	r.Nodes = append(r.Nodes[:1], r.Nodes[2:]...)
+	last := r.Nodes[1]
+	last.Name, last.ReadReplica = "us-east-1/9", true
+	r.Nodes = append(r.Nodes, last)
+	if err := WriteCluster(d, c); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadCluster(d)
+	if err != nil || !reflect.DeepEqual(got, c) {
+		t.Fatalf("read %+v, %v", got, err)
+	}
+	var voters []string
+	for _, n := range got.Regions[0].Voters() {
+		voters = append(voters, n.Name)
+	}
+	if want := []string{"us-east-1/1", "us-east-1/3"}; !reflect.DeepEqual(voters, want) {
+		t.Errorf("voters %v, want %v", voters, want)
 	}
 }
 

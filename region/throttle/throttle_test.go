@@ -201,3 +201,17 @@ func BenchmarkAdmitShare(b *testing.B) {
 		l.AdmitShare(me, o, in)
 	}
 }
+
+// TestNodesShareTheRate: a node's share grows when another leaves its Region.
+func TestNodesShareTheRate(t *testing.T) {
+	c := &clock{time.Unix(1000, 0)}
+	l := throttle.New(throttle.Profile{"ListKeys": 30}, 3, c.now)
+	list := func() *kmsapi.Fault { return l.AdmitShare(me, op("ListKeys"), &kmsapi.ListKeysRequest{}) }
+	for _, step := range []struct{ nodes, wants int }{{3, 10}, {2, 15}, {5, 6}, {1, 30}} {
+		l.SetNodes(step.nodes)
+		c.at = c.at.Add(time.Minute)
+		if got := passed(t, list); got != step.wants {
+			t.Errorf("of %d nodes one lets %d pass, want %d", step.nodes, got, step.wants)
+		}
+	}
+}

@@ -187,6 +187,34 @@ func TestGoesOnWhenNodesAreDown(t *testing.T) {
 	}
 }
 
+// TestNodesComeAndGo: the leader is found at a node that came later, and one that went is not asked any more.
+func TestNodesComeAndGo(t *testing.T) {
+	a, b := pair(t, 3, nil)
+	all := b.nodes()
+	asking := a.buses[0]
+	asking.SetNodes(west, all[:1])
+	stop, err := b.buses[2].Serve(answer("from the third"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if got, err := ask(t, asking, west); !errors.Is(err, replication.ErrUnreachable) {
+		t.Errorf("before the third came: %q, %v", got, err)
+	}
+	asking.SetNodes(west, all)
+	if got, err := ask(t, asking, west); err != nil || got != "from the third" {
+		t.Errorf("when it came: %q, %v", got, err)
+	}
+	asking.SetNodes(west, all[:2])
+	if got, err := ask(t, asking, west); !errors.Is(err, replication.ErrUnreachable) {
+		t.Errorf("when it went: %q, %v", got, err)
+	}
+	asking.SetNodes("ap-southeast-2", all) // of which it never heard
+	if _, err := ask(t, asking, "ap-southeast-2"); !errors.Is(err, replication.ErrUnreachable) {
+		t.Errorf("a Region that is not in the cluster: %v", err)
+	}
+}
+
 func TestSilentNodeDoesNotHideTheLeader(t *testing.T) {
 	// The first node's address accepts connections and never says a word.
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

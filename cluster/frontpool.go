@@ -136,6 +136,7 @@ func (f *FrontDoor) follow(ctx context.Context, begin func(*pool, *backend)) {
 				f.log.Info("node went", "node", b.name)
 				b.forget()
 				b.ready.Store(false)
+				f.metrics.Gone(b.name)
 			}
 		}
 	}

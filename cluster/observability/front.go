@@ -69,3 +69,6 @@ func (f *Front) Ready(node string, ready bool) {
 	}
 	f.ready.WithLabelValues(node).Set(v)
 }
+
+// Gone says that a node is no longer in the cluster.
+func (f *Front) Gone(node string) { f.ready.DeleteLabelValues(node) }

@@ -57,6 +57,9 @@ func (d *draft) emit(e Event) {
 func (d *draft) family(ref Ref, c family.Command, offered ...NewMaterial) error {
 	before := localOrNew(d.rows, ref)
 	here := family.Here{Region: d.place.Region, Now: d.facts.Now, HandoffTimeout: d.facts.HandoffTimeout, Life: d.Life(), Peers: d.facts.Regions}
+	if before.Suspended {
+		here.Lives = d.Lives()
+	}
 	events, err := family.Decide(here, before, c)
 	if err != nil {
 		return err

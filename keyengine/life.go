@@ -51,11 +51,31 @@ func (e LifeBegun) evolve(s state) {
 // Life returns the life number of this Region's history, from 1.
 func (v *View) Life() uint64 { return max(counter(v.rows, rowLife), 1) }
 
+// Lives returns the lives of the other Regions, as far as this one has met them, sorted by Region.
+func (v *View) Lives() (lives []family.Life) {
+	for region, life := range v.Peers() {
+		lives = append(lives, family.Life{Region: region, Life: life})
+	}
+	return lives
+}
+
+// Sender is the Region that sent what a command of the protocol takes in, and the life in which it did. The zero value
+// is nobody.
+type Sender struct {
+	Region string
+	Life   uint64
+}
+
+// outlived reports whether a message is of a life that is known to be over. It is asked where the message is decided,
+// not where it arrives: in between this Region may have told the sender, in its new life, what it has (rule R13).
+func (v *View) outlived(s Sender) bool { return s.Region != "" && s.Life < v.Peer(s.Region) }
+
 // Hear is what another Region answered to the question of a suspended family's member.
 type Hear struct {
 	Ref     Ref
-	From    string
-	Life    uint64 // of this Region, in which it asked
+	By      Sender
+	Life    uint64        // of this Region, in which it asked
+	Lives   []family.Life // of the other Regions, as the sender has met them
 	Version family.Version
 	Held    []family.MaterialID
 	Carried []NewMaterial
@@ -68,7 +88,13 @@ func (c Hear) decide(d *draft) (any, error) {
 	if err := d.checkRef(c.Ref); err != nil {
 		return nil, err
 	}
+	if d.outlived(c.By) {
+		return nil, nil
+	}
+	if c.By.Life > d.Peer(c.By.Region) {
+		d.emit(PeerSeen{Region: c.By.Region, Life: c.By.Life})
+	}
 	return nil, d.family(c.Ref, family.Hear{
-		From: c.From, Life: c.Life, Version: c.Version, Held: c.Held, Carried: idsOf(c.Carried),
+		From: c.By.Region, Life: c.Life, Lives: c.Lives, Version: c.Version, Held: c.Held, Carried: idsOf(c.Carried),
 	}, c.Carried...)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // The commands of the protocol: nobody called, so nothing is refused but what is not well formed, and
-// what changes nothing has no events.
+// what changes nothing has no events. What was sent in a life that is over changes nothing.
 type (
 	// ReceiveRecord is a family's record that another Region sent, verified and with the materials that
 	// could be opened. Refuse, when not empty, is a reason of this Region not to become a member.
@@ -19,17 +19,20 @@ type (
 		Certificates []family.Certificate
 		Carried      []NewMaterial
 		Refuse       string
+		By           Sender // that carried it here
 	}
 	// ReceiveStatus is a member's status that another Region sent.
 	ReceiveStatus struct {
 		Ref     Ref
 		Status  family.Status
 		Carried []NewMaterial
+		By      Sender
 	}
 	// FinishCreate is the second entry of a replica's birth: all its materials are here.
 	FinishCreate struct {
 		Ref       Ref
 		Materials []NewMaterial
+		By        Sender // of the materials
 	}
 	// RunDue does what is due with a family at this time: its deletion, the end of a hand-off that does
 	// not get on, its automatic rotation. Material is for the last and may be zero: then no rotation begins.
@@ -75,6 +78,9 @@ func (c ReceiveRecord) decide(d *draft) (any, error) {
 	}
 	if r.Partition != d.place.Partition {
 		return nil, fault(kmsapi.ValidationException, "record of another partition")
+	}
+	if d.outlived(c.By) {
+		return nil, nil
 	}
 	init := d.initFor(r)
 	if f := d.refuseReplica(ref, init); f != nil && c.Refuse == "" {
@@ -175,12 +181,18 @@ func (c ReceiveStatus) decide(d *draft) (any, error) {
 	if err := c.Status.Validate(); err != nil {
 		return nil, fault(kmsapi.ValidationException, "%v", err)
 	}
+	if d.outlived(c.By) {
+		return nil, nil
+	}
 	return nil, d.family(c.Ref, family.ReceiveStatus{Status: c.Status, Carried: idsOf(c.Carried)}, c.Carried...)
 }
 
 func (c FinishCreate) decide(d *draft) (any, error) {
 	if err := d.checkRef(c.Ref); err != nil {
 		return nil, err
+	}
+	if d.outlived(c.By) {
+		return nil, nil
 	}
 	return nil, d.family(c.Ref, family.FinishCreate{Materials: idsOf(c.Materials)}, c.Materials...)
 }

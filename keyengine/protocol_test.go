@@ -138,6 +138,46 @@ func TestRefusedReplica(t *testing.T) {
 	w.check(t)
 }
 
+// TestOutlivedMessages: what was sent in a life that is over changes nothing, though it arrived before the new life was
+// known. The Region may have told the sender since what it has.
+func TestOutlivedMessages(t *testing.T) {
+	w, us, eu, ref := replicated(t)
+	w.must(t, "us-east-1", "RotateKeyOnDemand", `{"KeyId":"$k1"}`)
+	l, _ := us.view().Family(ref)
+	theirs, _ := eu.view().Family(ref)
+	before := keyengine.Sender{Region: "us-east-1", Life: 1}
+	pending := []keyengine.NewMaterial{{ID: l.Record.Pending, Leaf: 8}}
+	commands := []keyengine.Command{
+		keyengine.ReceiveRecord{Record: l.Record, Carried: pending, By: before},
+		keyengine.FinishCreate{Ref: ref, Materials: pending, By: before},
+		keyengine.ReceiveStatus{Ref: ref, Status: family.StatusOf("us-east-1", theirs), By: before},
+		keyengine.Hear{Ref: ref, By: before, Life: 1},
+	}
+	w.decide(eu, "", keyengine.SeePeer{Region: "us-east-1", Life: 2})
+	for _, c := range commands {
+		if d, err := w.decide(eu, "", c); err != nil || len(d.Events) > 0 {
+			t.Errorf("%s of an earlier life: %v, %v", c.Operation(), d.Events, err)
+		}
+	}
+	now := keyengine.ReceiveRecord{Record: l.Record, Carried: pending, By: keyengine.Sender{Region: "us-east-1", Life: 2}}
+	if d, err := w.decide(eu, "", now); err != nil || len(d.Materials) != 1 {
+		t.Errorf("the same record in the new life: %v, %v", d.Events, err)
+	}
+	w.check(t)
+}
+
+// TestAnswerAnnouncesALife: an answer of a life that nobody knew yet is noted before it is heard.
+func TestAnswerAnnouncesALife(t *testing.T) {
+	w, _, eu, ref := replicated(t)
+	w.decide(eu, "", keyengine.BeginLife{Life: 2})
+	l, _ := eu.view().Family(ref)
+	answer := keyengine.Hear{Ref: ref, By: keyengine.Sender{Region: "us-east-1", Life: 3}, Life: 2, Version: l.Record.Version}
+	if _, err := w.decide(eu, "", answer); err != nil || eu.view().Peer("us-east-1") != 3 {
+		t.Errorf("life %d is known: %v", eu.view().Peer("us-east-1"), err)
+	}
+	w.check(t)
+}
+
 func TestPeersAndSealingKeyOnlyRise(t *testing.T) {
 	w := newWorld("us-east-1")
 	us := w.sites["us-east-1"]

@@ -70,7 +70,7 @@ func (r *Region) FenceLost(ctx context.Context, lost string) (f Fencing, err err
 // waitsFor says whether the member in Region here waits for the one in a lost Region, or for that Region's word.
 func waitsFor(l *family.Local, here, lost string) bool {
 	if l.Suspended {
-		return slices.Contains(l.Awaits, lost)
+		return family.WaitsFor(here, l, lost)
 	}
 	return l.Live() && l.Record.Primary == here && slices.ContainsFunc(l.Record.Members, func(m family.Member) bool {
 		return m.Region == lost && !m.Gone

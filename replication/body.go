@@ -122,6 +122,7 @@ type AnswerBody struct {
 	Record    *RecordBody         `cbor:"10,keyasint,omitempty"`
 	Digest    *DigestBody         `cbor:"11,keyasint,omitempty"`
 	Held      []family.MaterialID `cbor:"12,keyasint,omitempty"` // to an AskBody: what the answering Region holds and the asking one does not
+	Lives     []family.Life       `cbor:"13,keyasint,omitempty"` // to an AskBody: the other Regions' lives, as the answering one has met them
 }
 
 // body is what DecodeBody returns: a body that knows its bounds.
@@ -216,7 +217,7 @@ func (b *DigestBody) validate() error {
 }
 
 func (b *AnswerBody) validate() error {
-	if err := within(b.Code >= CodeOK, b.Code <= CodeConsent, len(b.Reason) <= maxText, len(b.FaultCode) <= maxName, len(b.Held) <= family.MaxHeld); err != nil {
+	if err := within(b.Code >= CodeOK, b.Code <= CodeConsent, len(b.Reason) <= maxText, len(b.FaultCode) <= maxName, len(b.Held) <= family.MaxHeld, len(b.Lives) <= family.MaxMembers); err != nil {
 		return err
 	}
 	switch b.Code {

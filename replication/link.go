@@ -39,6 +39,7 @@ type link struct {
 	up         bool
 	key        sealingKey // as announced; valid once up
 	keyLife    uint64     // of the Region when it announced key
+	life       uint64     // the greatest in which the Region was met
 	silent     int        // requests in a row without answer
 	probing    bool
 	probeAt    time.Time
@@ -198,14 +199,17 @@ func (l *link) queue(ref keyengine.Ref, now time.Time) *item {
 // dispatch sends a ready family on its way.
 func (l *link) dispatch(ref keyengine.Ref) {
 	it := l.items[ref]
-	forced, memory, key := it.force, l.memories[ref], l.key
+	forced, known, key, life := it.force, l.memories[ref], l.key, l.life
 	it.flying, it.again = true, false
 	it.flown, it.force = forced, force{} // what is told during the flight is for the next
 	l.flying++
 	l.tasks.Go(func() {
-		res := l.deliver(ref, forced, memory, key)
+		res := l.deliver(ref, forced, known, key)
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		if l.life > life { // what it said may be forgotten there
+			res.memory, it.again = memory{}, true
+		}
 		l.settle(ref, res)
 		l.poke()
 	})
@@ -295,9 +299,34 @@ func (l *link) contact() {
 	}
 }
 
+// met notes the life in which the other Region was met. In a new one it may have forgotten what it confirmed before, so
+// that this Region's memory of it is worth nothing any more.
+func (l *link) met(life uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.life
+	l.life = max(before, life)
+	if before == 0 || life <= before {
+		return
+	}
+	now := time.Now()
+	clear(l.memories)
+	for ref, it := range l.items {
+		if it.timer != nil && it.due == 0 {
+			it.delay = 0
+			l.queue(ref, now)
+		}
+	}
+	l.compareAt = now
+	l.poke()
+}
+
 // probe exchanges sealing keys and lives.
 func (l *link) probe() {
 	key, life, err := l.meet()
+	if err == nil {
+		l.met(life)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.poke()

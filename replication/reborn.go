@@ -40,7 +40,7 @@ func (l *link) question(local *family.Local) error {
 	default:
 		return fmt.Errorf("%w: %s", errRefused, a.Reason)
 	}
-	heard := keyengine.Hear{Ref: ref, From: l.to, Life: life, Version: a.Version, Held: a.Held}
+	heard := keyengine.Hear{Ref: ref, By: senderOf(e), Life: life, Lives: a.Lives, Version: a.Version, Held: a.Held}
 	if err := l.config.Region.Propose(l.ctx, heard, nil); err != nil {
 		return err
 	}
@@ -60,13 +60,11 @@ func (s *session) answerQuestion(ctx context.Context, e *Envelope, b *AskBody) (
 		return nil, nil, err
 	}
 	ref := keyengine.Ref{Account: b.Account, KeyID: b.KeyID}
-	l := s.local(ref)
-	if l.Record.Version.IsZero() {
-		return &AnswerBody{Code: CodeOK}, nil, nil
-	}
 	a := s.said(ref).AnswerBody
+	var l *family.Local
 	var materials []stored
 	s.config.Region.View(func(v *keyengine.View) {
+		a.Lives = v.Lives()
 		found, ok := v.Family(ref)
 		if !ok {
 			return
@@ -75,6 +73,9 @@ func (s *session) answerQuestion(ctx context.Context, e *Envelope, b *AskBody) (
 		a.Held = notIn(l.Held, b.Held)
 		materials = storedOf(v, family.Gives(e.Src, l, a.Held))
 	})
+	if l == nil || l.Record.Version.IsZero() {
+		return &AnswerBody{Code: CodeOK, Lives: a.Lives}, nil, nil
+	}
 	a.Version = l.Record.Version
 	if !family.MustTell(l, b.Applied) && len(materials) == 0 {
 		return a, nil, nil

@@ -2,6 +2,7 @@ package replication_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,5 +95,81 @@ func TestRememberedLifeBeginsAnother(t *testing.T) {
 		w.within(time.Minute, "a third life begins and ends well", func() bool {
 			return w.sites[east].Life() == 3 && !w.sites[east].family(ref).Suspended && w.converged(ref, east, west)
 		})
+	})
+}
+
+// TestNewLifeIsToldAtOnce: what a Region confirmed in an earlier life counts for nothing in its new one. Whoever was
+// restored, and whatever it still knows, the role can change hands within seconds, both ways.
+func TestNewLifeIsToldAtOnce(t *testing.T) {
+	for _, remembers := range []string{"nothing", "the key", "the replicas", "all"} {
+		for _, reborn := range []string{east, west} {
+			t.Run(reborn+" remembers "+remembers, func(t *testing.T) {
+				inWorld(t, membus.Options{}, func(w *world) {
+					kept := map[string]rows.Memory{"nothing": w.sites[reborn].backup()}
+					ref := w.create(east)
+					kept["the key"] = w.sites[reborn].backup()
+					w.replicate(east, ref, west, south)
+					w.within(10*time.Second, "the replicas are whole", func() bool { return w.converged(ref, east, west, south) })
+					kept["the replicas"] = w.sites[reborn].backup()
+					w.rotate(east, ref)
+					w.within(10*time.Second, "the rotation is done", func() bool { return w.converged(ref, east, west, south) })
+					kept["all"] = w.sites[reborn].backup()
+					w.rebirth(reborn, kept[remembers], 2)
+					for _, to := range []string{west, east} {
+						from := map[string]string{west: east, east: west}[to]
+						w.within(15*time.Second, from+" may give the role to "+to, func() bool {
+							_, err := w.sites[from].decide(keyengine.UpdatePrimaryRegion{Request: &kmsapi.UpdatePrimaryRegionRequest{KeyId: &ref.KeyID, PrimaryRegion: new(to)}}, nil)
+							return err == nil
+						})
+						w.within(15*time.Second, "the role is with "+to, func() bool {
+							return w.sites[to].family(ref).Record.Primary == to && w.converged(ref, east, west, south)
+						})
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestTwoRegionsRestored restores the primary's Region and a replica's at once: each asks the other too, and who was heard
+// counts only when it has met both in their new lives.
+func TestTwoRegionsRestored(t *testing.T) {
+	inWorld(t, membus.Options{}, func(w *world) {
+		ref := w.create(east)
+		w.replicate(east, ref, west, south)
+		w.within(10*time.Second, "the replicas are whole", func() bool { return w.converged(ref, east, west, south) })
+		eastern, western := w.sites[east].backup(), w.sites[west].backup()
+		forgotten := w.rotate(east, ref)
+		w.within(10*time.Second, "the rotation is done", func() bool { return w.converged(ref, east, west, south) })
+
+		cut := func(cut bool) { // south cannot meet the west in its new life
+			w.network.Cut(west, south, cut)
+			w.network.Cut(south, west, cut)
+		}
+		cut(true)
+		w.rebirth(east, eastern, 2)
+		w.rebirth(west, western, 2)
+		w.within(20*time.Second, "the east has adopted what south has", func() bool {
+			return w.sites[east].family(ref).Record.Current == forgotten
+		})
+		w.within(20*time.Second, "the east has met the west", func() bool {
+			var lives []family.Life
+			w.sites[east].View(func(v *keyengine.View) { lives = v.Lives() })
+			return slices.Contains(lives, family.Life{Region: west, Life: 2})
+		})
+		time.Sleep(time.Minute)
+		if l := w.sites[east].family(ref); !l.Suspended || !slices.Contains(l.Awaits, south) {
+			t.Errorf("goes on although %s may still take in what %s sent in its earlier life", south, west)
+		}
+		cut(false)
+		w.within(2*time.Minute, "both go on", func() bool {
+			for _, region := range []string{east, west} {
+				if w.sites[region].family(ref).Suspended {
+					return false
+				}
+			}
+			return w.converged(ref, east, west, south)
+		})
+		w.sameSecrets(ref, east, west, south)
 	})
 }

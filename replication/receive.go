@@ -55,6 +55,7 @@ func (s *session) consider(ctx context.Context, src string, kind Kind, raw []byt
 	if a := s.seeLife(ctx, e); a != nil {
 		return a, nil
 	}
+	s.links[src].met(e.SrcLife)
 	a, sealed, err := s.act(ctx, e)
 	switch {
 	case err == nil:
@@ -114,14 +115,14 @@ func (s *session) act(ctx context.Context, e *Envelope) (*AnswerBody, *Sealed, e
 		if err != nil {
 			return nil, nil, err
 		}
-		a, err := s.takeRecord(ctx, e.Src, b, e.Sealed)
+		a, err := s.takeRecord(ctx, senderOf(e), b, e.Sealed)
 		return s.enclose(e.Src, a, err)
 	case KindStatus:
 		b, err := read[StatusBody](e.Body)
 		if err != nil {
 			return nil, nil, err
 		}
-		a, err := s.takeStatus(ctx, e.Src, b, e.Sealed)
+		a, err := s.takeStatus(ctx, senderOf(e), b, e.Sealed)
 		return s.enclose(e.Src, a, err)
 	case KindDigest:
 		b, err := read[DigestBody](e.Body)
@@ -212,8 +213,10 @@ func (s *session) said(ref keyengine.Ref) answered {
 	return answered{AnswerBody: a}
 }
 
-// takeRecord takes in a record that src carried here, with its materials.
-func (s *session) takeRecord(ctx context.Context, src string, b *RecordBody, sealed *Sealed) (answered, error) {
+func senderOf(e *Envelope) keyengine.Sender { return keyengine.Sender{Region: e.Src, Life: e.SrcLife} }
+
+// takeRecord takes in a record that another Region carried here, with its materials.
+func (s *session) takeRecord(ctx context.Context, by keyengine.Sender, b *RecordBody, sealed *Sealed) (answered, error) {
 	if err := s.prove(b); err != nil {
 		return answered{}, err
 	}
@@ -230,14 +233,14 @@ func (s *session) takeRecord(ctx context.Context, src string, b *RecordBody, sea
 		a.newer = l
 		return a, nil
 	}
-	arrived, err := s.open(src, sealed, &b.Record, b.Record.Version, l.Held)
+	arrived, err := s.open(by.Region, sealed, &b.Record, b.Record.Version, l.Held)
 	if errors.Is(err, errCannotOpen) {
 		return answered{AnswerBody: &AnswerBody{Code: CodeReseal}}, nil
 	}
 	if err != nil {
 		return answered{}, err
 	}
-	if err := s.enter(ctx, ref, l, b, arrived); err != nil {
+	if err := s.enter(ctx, by, ref, l, b, arrived); err != nil {
 		return answered{}, err
 	}
 	return s.said(ref), nil
@@ -245,8 +248,8 @@ func (s *session) takeRecord(ctx context.Context, src string, b *RecordBody, sea
 
 // enter puts a record and its materials into the log. A replica is born in two entries: the record
 // makes it Creating, the materials complete it.
-func (s *session) enter(ctx context.Context, ref keyengine.Ref, l *family.Local, b *RecordBody, arrived *opened) error {
-	receive := keyengine.ReceiveRecord{Record: b.Record, Signature: b.Signature, Certificates: b.Certificates}
+func (s *session) enter(ctx context.Context, by keyengine.Sender, ref keyengine.Ref, l *family.Local, b *RecordBody, arrived *opened) error {
+	receive := keyengine.ReceiveRecord{Record: b.Record, Signature: b.Signature, Certificates: b.Certificates, By: by}
 	newer := l.Record.Version.Less(b.Record.Version)
 	unborn := !l.Live() || !l.Complete
 	if newer && unborn {
@@ -257,7 +260,7 @@ func (s *session) enter(ctx context.Context, ref keyengine.Ref, l *family.Local,
 		l, newer = s.local(ref), false
 	}
 	if unborn && l.Live() && !l.Complete && completes(l, arrived) {
-		return s.config.Region.Propose(ctx, keyengine.FinishCreate{Ref: ref, Materials: arrived.materials}, arrived.secrets)
+		return s.config.Region.Propose(ctx, keyengine.FinishCreate{Ref: ref, Materials: arrived.materials, By: by}, arrived.secrets)
 	}
 	if !newer && (len(arrived.materials) == 0 || !l.Live()) {
 		return nil
@@ -297,8 +300,9 @@ func (s *session) reasonAgainst(ctx context.Context, l *family.Local, r *family.
 // temporary reports whether a fault is a failure of the service and no verdict.
 func temporary(f *kmsapi.Fault) bool { return f.StatusCode() >= 500 }
 
-// takeStatus takes in what src says about its member.
-func (s *session) takeStatus(ctx context.Context, src string, b *StatusBody, sealed *Sealed) (answered, error) {
+// takeStatus takes in what another Region says about its member.
+func (s *session) takeStatus(ctx context.Context, by keyengine.Sender, b *StatusBody, sealed *Sealed) (answered, error) {
+	src := by.Region
 	if b.Status.From != src || b.Partition != s.config.Place.Partition {
 		return answered{}, fmt.Errorf("%w: status of another Region", errForged)
 	}
@@ -322,7 +326,7 @@ func (s *session) takeStatus(ctx context.Context, src string, b *StatusBody, sea
 		return answered{}, err
 	}
 	if !seen(l, &b.Status) || len(arrived.materials) > 0 {
-		c := keyengine.ReceiveStatus{Ref: ref, Status: b.Status, Carried: arrived.materials}
+		c := keyengine.ReceiveStatus{Ref: ref, Status: b.Status, Carried: arrived.materials, By: by}
 		if err := s.config.Region.Propose(ctx, c, arrived.secrets); err != nil {
 			return answered{}, err
 		}

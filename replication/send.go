@@ -222,7 +222,7 @@ func (l *link) sendPart(ctx context.Context, kind Kind, rec *family.Record, vers
 func (l *link) learn(a *AnswerBody, e *Envelope) error {
 	ctx, cancel := context.WithTimeout(l.ctx, requestTimeout)
 	defer cancel()
-	learned, err := l.takeRecord(ctx, l.to, a.Record, e.Sealed)
+	learned, err := l.takeRecord(ctx, senderOf(e), a.Record, e.Sealed)
 	switch {
 	case err != nil:
 		return fmt.Errorf("newer record from %s: %w", l.to, err)

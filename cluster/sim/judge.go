@@ -70,6 +70,8 @@ func (j *judge) event(w *world, r, k int, before *family.Local, e family.Event) 
 		v.dead = append(v.dead, life{r, e.Inc})
 	case family.Orphaned:
 		v.ended(r, before)
+	case family.PrimaryResumed:
+		j.lost(w, k)
 	case family.KeyDeleted:
 		v.ended(r, before)
 		if before.Record.Primary == regionNames[r] && !v.forced {

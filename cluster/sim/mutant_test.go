@@ -36,6 +36,7 @@ func TestMutantsDie(t *testing.T) {
 		{name: family.SameEpoch},
 		{name: family.OldNumbers},
 		{name: family.OldAnswers, rare: true},
+		{name: family.OldWorld, rare: true},
 		{name: family.RotateUnheld},
 		{name: family.KeepStrays},
 		{name: family.StayEnabled},

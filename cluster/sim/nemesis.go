@@ -44,7 +44,7 @@ func (w *world) outage(r int) {
 	if !w.regions[r].up {
 		w.count("fault: Region outage")
 		for k := range keyCount {
-			w.regions[r].keys[k].brought = nil
+			w.regions[r].keys[k].brought = brought{}
 		}
 	}
 	w.tracef("%s up: %v", regionNames[r], w.regions[r].up)
@@ -221,9 +221,20 @@ func (w *world) tick() {
 		if !w.regions[r].up {
 			continue
 		}
+		if w.ticks%5 == r {
+			w.meet(r)
+		}
 		for k := range keyCount {
 			w.tickKey(r, k)
 		}
+	}
+}
+
+// meet lets a Region meet another in its present life, as the probes of their link do.
+func (w *world) meet(r int) {
+	q := w.ticks / 5 % regionCount
+	if w.mortal && q != r && w.regions[q].up && !w.cut[r][q] && !w.cut[q][r] {
+		w.regions[r].seen[q], w.regions[q].seen[r] = w.regions[q].life, w.regions[r].life
 	}
 }
 
@@ -237,9 +248,12 @@ func (w *world) tickKey(r, k int) {
 	}
 	if l.Live() && !l.Complete && w.rng.IntN(3) == 0 {
 		m := &w.regions[r].keys[k]
-		if family.Completable(l) || len(m.brought) > 0 {
-			_ = w.apply(r, k, family.FinishCreate{Materials: m.brought})
-			m.brought = nil
+		if b := m.brought; b.life < w.regions[r].seen[b.from] && !w.options.noLifeCheck {
+			m.brought = brought{}
+		}
+		if family.Completable(l) || len(m.brought.secrets) > 0 {
+			_ = w.apply(r, k, family.FinishCreate{Materials: m.brought.secrets})
+			m.brought = brought{}
 		}
 	}
 	if n := l.Record.Rotation; n.Enabled && n.NextAt > 0 && w.now >= n.NextAt && w.isPrimary(r, k) && l.State == family.Enabled {

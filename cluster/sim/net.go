@@ -127,7 +127,7 @@ func (w *world) receive(m message) {
 	}
 	c := m.command
 	if r, ok := c.(family.ReceiveRecord); ok {
-		c = w.prepare(to, k, &r, c)
+		c = w.prepare(m, &r, c)
 	}
 	_ = w.apply(to, k, c) // messages are never refused
 	if _, answer := c.(family.Hear); answer {
@@ -174,13 +174,14 @@ func (w *world) answer(m message) {
 		back.command = family.ReceiveRecord{Record: l.Record, Certificates: l.Certificates, Carried: gives}
 		w.send(back)
 	}
-	back.command = family.Hear{From: regionNames[to], Life: m.life, Version: l.Record.Version, Held: missing}
+	back.command = family.Hear{From: regionNames[to], Life: m.life, Lives: w.lives(to), Version: l.Record.Version, Held: missing}
 	w.send(back)
 }
 
 // prepare plays what the receiving Region adds to a record before it decides: its own consent to
 // become a member, and whether the secrets come with the record or in a second entry.
-func (w *world) prepare(to, k int, r *family.ReceiveRecord, c family.Command) family.Command {
+func (w *world) prepare(m message, r *family.ReceiveRecord, c family.Command) family.Command {
+	to, k := int(m.to), int(m.key)
 	l := w.local(to, k)
 	if l.Live() {
 		return c
@@ -191,7 +192,7 @@ func (w *world) prepare(to, k int, r *family.ReceiveRecord, c family.Command) fa
 		refused.Refuse = "the quota is used up"
 		return refused
 	case x < 12 && len(r.Carried) > 0:
-		w.regions[to].keys[k].brought = r.Carried
+		w.regions[to].keys[k].brought = brought{r.Carried, m.from, m.life}
 		bare := *r
 		bare.Carried = nil
 		return bare

@@ -61,10 +61,9 @@ func (w *world) restore(r int) {
 	}
 }
 
-// forget makes the judge forget what no Region knows any more: materials that only the lost history
-// used, and ends of lives that did not happen.
-func (j *judge) forget(w *world, r, k int) {
-	v, l := &j.keys[k], w.local(r, k)
+// lost makes the judge forget materials that no Region has any more: a history was lost, and callers deleted the rest.
+func (j *judge) lost(w *world, k int) {
+	v := &j.keys[k]
 	v.used = slices.DeleteFunc(v.used, func(id family.MaterialID) bool {
 		if w.someHold(k, id) {
 			return false
@@ -72,6 +71,27 @@ func (j *judge) forget(w *world, r, k int) {
 		w.count("material lost with a history")
 		return true
 	})
+}
+
+// nothingLeft reports whether a family lost all its materials: its primary has heard everybody, and nobody has one.
+func (w *world) nothingLeft(k int, p *family.Local) bool {
+	if p.Record.Origin == originExternal || !p.Record.Current.IsZero() {
+		return false
+	}
+	for q := range w.regions {
+		if len(w.local(q, k).Held) > 0 {
+			return false
+		}
+	}
+	w.count("family that lost all")
+	return true
+}
+
+// forget makes the judge forget what no Region knows any more: materials that only the lost history
+// used, and ends of lives that did not happen.
+func (j *judge) forget(w *world, r, k int) {
+	v, l := &j.keys[k], w.local(r, k)
+	j.lost(w, k)
 	v.dead = slices.DeleteFunc(v.dead, func(d life) bool {
 		return d.region == r && (l.Inc.Less(d.inc) || l.Inc == d.inc && l.Live())
 	})

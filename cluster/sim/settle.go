@@ -94,7 +94,7 @@ func (w *world) unsettledMember(r, k int, p *family.Local) (Invariant, string) {
 	case l.Record.Version != p.Record.Version || len(l.Held) != len(p.Record.Materials) && l.Record.Origin != originExternal:
 		return SharedPropertiesConverge, fmt.Sprintf("key %d: %s has %v and %d materials, the primary %v and %d",
 			k, name, l.Record.Version, len(l.Held), p.Record.Version, len(p.Record.Materials))
-	case l.Updating || !l.Complete || l.State == family.Creating:
+	case l.Updating || (!l.Complete || l.State == family.Creating) && !w.nothingLeft(k, p):
 		return NothingStuck, fmt.Sprintf("key %d: %s is %v, updating %v, complete %v", k, name, l.State, l.Updating, l.Complete)
 	}
 	for _, id := range w.judge.keys[k].used {

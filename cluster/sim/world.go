@@ -58,11 +58,18 @@ type region struct {
 // member is a Region's key: the state, and what only a running node knows.
 type member struct {
 	local   family.Local
-	brought []family.MaterialID // secrets that wait for FinishCreate; an outage loses them
-	sent    uint64              // the newest status that went out
-	offer   family.Command      // the record as a message without secrets, for offered
+	brought brought        // secrets that wait for FinishCreate; an outage loses them
+	sent    uint64         // the newest status that went out
+	offer   family.Command // the record as a message without secrets, for offered
 	offered family.Version
 	log     []family.Event // in sampled seeds
+}
+
+// brought are secrets that came with a record, and of which life of which Region.
+type brought struct {
+	secrets []family.MaterialID
+	from    int8
+	life    uint64
 }
 
 func newWorld(o Options) *world {
@@ -131,7 +138,20 @@ func (w *world) tracef(format string, args ...any) {
 }
 
 func (w *world) here(r int) family.Here {
-	return family.Here{Region: regionNames[r], Now: w.now, HandoffTimeout: handoffTimeout, Life: w.regions[r].life, Peers: regionNames[:]}
+	return family.Here{Region: regionNames[r], Now: w.now, HandoffTimeout: handoffTimeout, Life: w.regions[r].life, Peers: regionNames[:], Lives: w.lives(r)}
+}
+
+// lives are those of all Regions, as far as Region r has met them.
+func (w *world) lives(r int) []family.Life {
+	if !w.mortal {
+		return nil
+	}
+	out := make([]family.Life, regionCount)
+	for q := range out {
+		out[q] = family.Life{Region: regionNames[q], Life: w.regions[r].seen[q]}
+	}
+	out[r].Life = w.regions[r].life
+	return out
 }
 
 func (w *world) local(r, k int) *family.Local { return &w.regions[r].keys[k].local }
@@ -174,7 +194,7 @@ func (w *world) apply(r, k int, c family.Command) error {
 	if lost {
 		w.count("fault: leader lost, applied")
 		w.tracef("%s key %d  applied, but its leader is lost", regionNames[r], k)
-		w.regions[r].keys[k].brought = nil
+		w.regions[r].keys[k].brought = brought{}
 		return errLost
 	}
 	w.sendOwed(r, k)

@@ -83,7 +83,7 @@ func shared() []kind {
 		{138, 1, family.PrimaryResumed{}},
 		{139, 1, family.FamilyEnded{}},
 		{140, 1, family.FamilySuspended{}},
-		{141, 1, family.PeerHeard{}},
+		{141, 2, family.PeerHeard{}},
 		{142, 1, family.FamilyResumed{}},
 	}
 }

@@ -6,7 +6,15 @@ type Here struct {
 	Now            int64    // Region time, ms since 1970 UTC
 	HandoffTimeout int64    // ms; see rule R6
 	Life           uint64   // of the Region's history, from 1; 0 is 1. See rule R13
-	Peers          []string // the other Regions of the cluster
+	Peers          []string // the Regions of the cluster
+	Lives          []Life   // of them, as far as this Region has met them
+}
+
+// Life is how often a Region's history was begun anew, from 1.
+type Life struct {
+	_      struct{} `cbor:",toarray"`
+	Region string
+	Life   uint64
 }
 
 // Command is a wish that Decide turns into events or refuses.
@@ -76,10 +84,12 @@ type (
 	FinishCreate struct{ Materials []MaterialID }
 	// Hear is what another Region answered to the question of a suspended member (R13): the version of its
 	// record, zero if it has none, and the materials it holds; Carried are those whose secrets came along.
-	// Life is the life of this Region in which it asked.
+	// Life is the life of this Region in which it asked, Lives are those of all Regions as the other knew them when it
+	// answered: of an earlier one it has taken in nothing since.
 	Hear struct {
 		From    string
 		Life    uint64
+		Lives   []Life
 		Version Version
 		Held    []MaterialID
 		Carried []MaterialID

@@ -190,6 +190,7 @@ type (
 	PeerHeard struct {
 		Region string `cbor:"1,keyasint"`
 		Lost   bool   `cbor:"2,keyasint,omitempty"` // an operator said so
+		Known  uint64 `cbor:"3,keyasint,omitempty"` // how many new lives of other Regions were known then
 	}
 	// FamilyResumed ends the search where another Region is primary.
 	FamilyResumed struct{}

@@ -51,9 +51,9 @@ func Evolve(region string, l *Local, e Event) {
 	case FamilySuspended:
 		l.Suspended, l.Awaits = true, e.Awaits
 	case PeerHeard:
-		l.Awaits = slices.DeleteFunc(slices.Clone(l.Awaits), func(r string) bool { return r == e.Region })
+		heard(l, e)
 	case FamilyResumed:
-		l.Suspended, l.Awaits = false, nil
+		endSearch(l)
 	case AlarmRaised:
 		l.Halted = e.Reason
 	default:
@@ -79,7 +79,7 @@ func evolvePrimary(region string, l *Local, e Event) {
 		l.Updating, l.Ready, l.View, l.HandoffAt = false, 0, nil, 0
 		l.Certificates = withCertificates(l.Certificates, []Certificate{e.Certificate})
 	case PrimaryResumed:
-		l.Suspended, l.Awaits = false, nil
+		endSearch(l)
 		l.Updating, l.Ready, l.View, l.HandoffAt = false, 0, nil, 0
 		l.Certificates = withCertificates(l.Certificates, []Certificate{e.Certificate})
 	case RotationStarted:
@@ -108,6 +108,17 @@ func evolveState(l *Local, e Event) {
 		l.Held = nil
 	}
 }
+
+// heard notes that a Region was heard, or given up.
+func heard(l *Local, e PeerHeard) {
+	l.Awaits = slices.DeleteFunc(slices.Clone(l.Awaits), func(r string) bool { return r == e.Region })
+	l.Known = e.Known
+	if e.Lost {
+		l.Lost = append(slices.Clone(l.Lost), e.Region)
+	}
+}
+
+func endSearch(l *Local) { l.Suspended, l.Awaits, l.Lost, l.Known = false, nil, nil, 0 }
 
 // accept replaces the record by one that another Region wrote. What this Region knew as primary of
 // its members is worth nothing once another is primary.

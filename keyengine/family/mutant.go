@@ -21,6 +21,7 @@ const (
 	SameEpoch        Mutant = "SameEpoch"        // a reborn primary goes on in the epoch that it remembers
 	OldNumbers       Mutant = "OldNumbers"       // a reborn member numbers its status as it remembers
 	OldAnswers       Mutant = "OldAnswers"       // an answer to a question of an earlier life counts
+	OldWorld         Mutant = "OldWorld"         // a Region counts as heard that has not met another in its new life
 	RotateUnheld     Mutant = "RotateUnheld"     // an imported material is used before every member has it
 	KeepStrays       Mutant = "KeepStrays"       // a member keeps imported material that the family dropped
 	StayEnabled      Mutant = "StayEnabled"      // a member whose imported material is gone stays enabled

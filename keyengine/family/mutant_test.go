@@ -42,7 +42,7 @@ func TestAnswerOfAnEarlierLifeKills(t *testing.T) {
 	defer Plant("")
 	for _, planted := range []Mutant{"", OldAnswers} {
 		Plant(planted)
-		s := &stage{t: t, now: 1_700_000_000_000, regions: map[string]*Local{}, letters: map[string]letter{}, saved: map[string]Local{}}
+		s := newStage(t)
 		tell := func(story string) {
 			for line := range strings.Lines(strings.TrimSpace(story)) {
 				s.act(strings.Fields(line))
@@ -91,6 +91,23 @@ func TestAnswerOfAnEarlierLifeKills(t *testing.T) {
 		forgets := !l.Suspended && !lists(l.Record.Materials, material("m2"))
 		if want := planted != ""; forgets != want {
 			t.Errorf("planted %q: A goes on without the material that B encrypts with: %v, want %v", planted, forgets, want)
+		}
+	}
+}
+
+// TestWhoKnowsLessKills plants the defect that two Regions restored at once need: a Region counts as heard that has not
+// met the other in its new life. A then goes on with what it remembers, and C encrypts with what A forgot.
+func TestWhoKnowsLessKills(t *testing.T) {
+	defer Plant("")
+	for _, planted := range []Mutant{"", OldWorld} {
+		Plant(planted)
+		story, _, _ := strings.Cut(twoRestored, "B -> C question")
+		s := newStage(t)
+		for line := range strings.Lines(strings.TrimSpace(story)) {
+			s.act(strings.Fields(line))
+		}
+		if got, want := !s.local("A").Suspended, planted != ""; got != want {
+			t.Errorf("planted %q: A goes on %v, want %v", planted, got, want)
 		}
 	}
 }

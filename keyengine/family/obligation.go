@@ -146,10 +146,11 @@ func MustTell(l *Local, received Version) bool {
 	return l != nil && received.Less(l.Record.Version) && l.Halted == ""
 }
 
-// Completable reports whether FinishCreate, without more materials, would complete the member.
+// Completable reports whether FinishCreate, without more materials, would complete the member. Where all materials are
+// lost (R13), nothing is complete.
 func Completable(l *Local) bool {
 	return l.Live() && !l.Complete &&
-		(l.Record.external() || holdsAll(l.Held, l.Record.Materials))
+		(l.Record.external() || !l.Record.Current.IsZero() && holdsAll(l.Held, l.Record.Materials))
 }
 
 // Lacks returns the materials of the record whose secrets are not in this Region.

@@ -59,6 +59,7 @@ func (d *decision) forcePromote() error {
 		r.Pending, r.PendingAt = MaterialID{}, 0
 	}
 	d.emit(PrimaryForced{Record: r, Certificate: certify(r, d.here.Region)})
+	d.salvageOwn()
 	d.progress()
 	return nil
 }

@@ -21,6 +21,7 @@ func (d *decision) floor() uint64 {
 
 // whileSuspended decides what a suspended member takes in. All else waits.
 func (d *decision) whileSuspended(c Command) error {
+	d.searchAnew()
 	switch c := c.(type) {
 	case ReceiveRecord:
 		d.adopt(&c)
@@ -40,6 +41,50 @@ func (d *decision) whileSuspended(c Command) error {
 	d.resume()
 	return nil
 }
+
+// searchAnew begins the search again when another Region's new life became known under way. Who was heard before may
+// not have known of it then, and may since have taken in what that Region sent in the life that is over.
+func (d *decision) searchAnew() {
+	if d.l.Known == d.known() || mutant(OldWorld) {
+		return
+	}
+	all := slices.DeleteFunc(Awaited(d.here.Region, d.here.Peers, &d.l.Record), d.givenUp)
+	if !slices.Equal(all, d.l.Awaits) {
+		d.emit(FamilySuspended{Awaits: all})
+	}
+}
+
+// known counts the new lives of other Regions that are known here. It only grows, so that equal counts mean equal lives.
+func (d *decision) known() (n uint64) {
+	for _, o := range d.here.Lives {
+		if o.Region != d.here.Region {
+			n += max(o.Life, 1) - 1
+		}
+	}
+	return n
+}
+
+// knowsAsMuch reports whether another Region, when it answered, was in the picture about the lives of all the rest: then
+// it takes in nothing any more of the lives that are over.
+func (d *decision) knowsAsMuch(c *Hear) bool {
+	for _, p := range d.here.Peers {
+		if p != d.here.Region && p != c.From && !d.givenUp(p) && lifeOf(c.Lives, p) != lifeOf(d.here.Lives, p) {
+			return mutant(OldWorld)
+		}
+	}
+	return true
+}
+
+func lifeOf(lives []Life, region string) uint64 {
+	for _, l := range lives {
+		if l.Region == region {
+			return max(l.Life, 1)
+		}
+	}
+	return 1
+}
+
+func (d *decision) givenUp(region string) bool { return slices.Contains(d.l.Lost, region) }
 
 // forgot reports whether a record shows that this Region forgot a part of the family's history: the
 // family is unknown, and in an earlier life this Region wrote in it, was its primary or became its member.
@@ -116,6 +161,9 @@ func (d *decision) hear(c *Hear) {
 	if c.Life != d.here.Life && !mutant(OldAnswers) || d.l.Record.Version.Less(c.Version) {
 		return // of an earlier life; or its record comes first
 	}
+	if !d.knowsAsMuch(c) {
+		return // it is asked again
+	}
 	if d.l.Live() {
 		d.importMaterials(c.Carried)
 		for _, id := range c.Held {
@@ -125,17 +173,23 @@ func (d *decision) hear(c *Hear) {
 		}
 	}
 	if slices.Contains(d.l.Awaits, c.From) {
-		d.emit(PeerHeard{Region: c.From})
+		d.emit(PeerHeard{Region: c.From, Known: d.known()})
 	}
 }
 
 // excuse gives a Region up that will never answer.
 func (d *decision) excuse(region string) error {
-	if !slices.Contains(d.l.Awaits, region) {
+	if !WaitsFor(d.here.Region, &d.l, region) || !slices.Contains(d.l.Awaits, region) && !slices.Contains(d.here.Peers, region) {
 		return first(d.mustLive(), refuse(StateSuspended))
 	}
-	d.emit(PeerHeard{Region: region, Lost: true})
+	d.emit(PeerHeard{Region: region, Lost: true, Known: d.known()})
 	return nil
+}
+
+// WaitsFor reports whether a suspended member waits for a Region's word: its own, or that the Regions which are to be
+// heard have met it in its present life.
+func WaitsFor(here string, l *Local, region string) bool {
+	return l.Suspended && region != here && len(l.Awaits) > 0 && !slices.Contains(l.Lost, region)
 }
 
 // resume ends the suspension when all were heard. A primary goes on in an epoch of its own.
@@ -147,7 +201,7 @@ func (d *decision) resume() {
 		d.resumePrimary()
 		return
 	}
-	if d.l.Live() && !d.usable() {
+	if d.l.Live() && d.l.Complete && !d.usable() {
 		return // the primary gives it what is missing, or drops it
 	}
 	d.emit(FamilyResumed{})
@@ -158,6 +212,9 @@ func (d *decision) resume() {
 
 // usable reports whether every material that may have been used is here.
 func (d *decision) usable() bool {
+	if d.l.Record.Current.IsZero() && !d.l.Record.external() {
+		return false
+	}
 	for _, m := range d.l.Record.Materials {
 		if m.ID != d.l.Record.Pending && !has(d.l.Held, m.ID) && !d.l.Record.external() {
 			return false
@@ -166,6 +223,8 @@ func (d *decision) usable() bool {
 	return true
 }
 
+// resumePrimary goes on with what is left, even if that is nothing: then the key cannot be used, but its callers can
+// delete it, and what is found again later, in another Region that is restored, makes it whole.
 func (d *decision) resumePrimary() {
 	r := d.next()
 	r.Handoff = nil
@@ -173,11 +232,9 @@ func (d *decision) resumePrimary() {
 		r.Version.Epoch, r.Version.Seq = epochOf(r.Version.Epoch, d.here.Life), 1
 	}
 	r.Materials, r.Current, r.Pending, r.PendingAt = d.surviving()
-	if !r.external() && r.Current.IsZero() {
-		return // nobody has anything to use: an operator may promote another member
-	}
 	whole := holdsPermanent(d.l.Held, &d.l.Record)
 	d.emit(PrimaryResumed{Record: r, Certificate: certify(r, d.here.Region)})
+	d.salvageOwn()
 	d.finishCreate(nil)
 	if d.l.Record.external() {
 		d.followImports(whole)

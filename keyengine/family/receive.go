@@ -93,6 +93,7 @@ func (d *decision) acceptLiving(c *ReceiveRecord) {
 // takeOver is R3: (epoch, 0) becomes (epoch, 1), the new primary's first write.
 func (d *decision) takeOver() {
 	d.emit(PrimaryTaken{Record: d.next()})
+	d.salvageOwn()
 	d.progress()
 }
 
@@ -194,7 +195,7 @@ func (d *decision) receiveStatus(c *ReceiveStatus) {
 }
 
 // salvage takes materials into the family that only the sender knew: it followed a primary that an
-// operator declared lost, or was that primary. They decrypt; they never become current.
+// operator declared lost, or was that primary. They decrypt; they become current only where nothing is.
 func (d *decision) salvage(s *Status, carried []MaterialID) {
 	if d.l.Record.external() {
 		return
@@ -205,6 +206,26 @@ func (d *decision) salvage(s *Status, carried []MaterialID) {
 			fresh = append(fresh, id)
 		}
 	}
+	d.takeIn(fresh)
+}
+
+// salvageOwn is salvage of what a new primary holds itself: it was fenced once, and nobody has taken from it what it
+// alone knew.
+func (d *decision) salvageOwn() {
+	if d.l.Record.external() {
+		return
+	}
+	var fresh []MaterialID
+	for _, id := range d.l.Held {
+		if !lists(d.l.Record.Materials, id) {
+			fresh = append(fresh, id)
+		}
+	}
+	d.takeIn(fresh)
+}
+
+// takeIn lists materials that are found. A family that had lost all it had (R13) encrypts with what is found again.
+func (d *decision) takeIn(fresh []MaterialID) {
 	if len(fresh) == 0 {
 		return
 	}
@@ -213,6 +234,9 @@ func (d *decision) salvage(s *Status, carried []MaterialID) {
 	r.Materials = r.Materials[:n:n]
 	for _, id := range fresh {
 		r.Materials = append(r.Materials, Material{ID: id, Number: nextNumber(r.Materials), CreatedAt: d.here.Now})
+	}
+	if r.Current.IsZero() {
+		r.Current = fresh[len(fresh)-1]
 	}
 	d.emit(MaterialSalvaged{Record: r, Materials: fresh})
 }

@@ -219,5 +219,7 @@ type Local struct {
 	Halted       string        `cbor:"18,keyasint,omitempty"` // rule R14: the broken promise that stopped this member; cryptography goes on
 	Suspended    bool          `cbor:"20,keyasint,omitempty"` // rule R13: nothing is written until Awaits were heard; cryptography goes on
 	Awaits       []string      `cbor:"21,keyasint,omitempty"` // while Suspended: the Regions that were not heard yet, sorted
+	Lost         []string      `cbor:"22,keyasint,omitempty"` // while Suspended: the Regions that an operator gave up
+	Known        uint64        `cbor:"23,keyasint,omitempty"` // while Suspended: new lives of other Regions known when one was heard last
 	Imports      []Import      `cbor:"19,keyasint,omitempty"` // origin EXTERNAL: what is known of the materials imported here, sorted by ID
 }

@@ -28,6 +28,9 @@ import (
 //	A -> B status                A's status arrives at B
 //	A -> B record as old         the message is only written; "deliver old" lets it arrive
 //	forget A                     A loses all it knows; "save A" and "restore A": A goes back in time
+//	reborn A                     A, restored or not, begins a new life
+//	A -> B question              B answers what it has; "as" lets the answer be late
+//	A meets B                    each notes the other's life
 //	show A B                     what the Regions say
 //	owes                         the messages that are owed
 func TestScenarios(t *testing.T) {
@@ -50,17 +53,28 @@ type stage struct {
 	regions map[string]*Local
 	letters map[string]letter
 	saved   map[string]Local
+	lives   map[string]uint64            // a Region that was never reborn is in none
+	met     map[string]map[string]uint64 // the lives of others, by Region
 	out     strings.Builder
 }
 
 type letter struct {
-	to      string
-	command Command
+	from, to string
+	life     uint64 // of from
+	command  Command
+	then     Command // of an answer: what follows the record
+}
+
+func newStage(t testing.TB) *stage {
+	return &stage{
+		t: t, now: 1_700_000_000_000, regions: map[string]*Local{}, letters: map[string]letter{}, saved: map[string]Local{},
+		lives: map[string]uint64{}, met: map[string]map[string]uint64{},
+	}
 }
 
 // play runs a story and returns its golden output.
 func play(t testing.TB, story string) string {
-	s := &stage{t: t, now: 1_700_000_000_000, regions: map[string]*Local{}, letters: map[string]letter{}, saved: map[string]Local{}}
+	s := newStage(t)
 	for line := range strings.Lines(story) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -90,6 +104,13 @@ func (s *stage) act(words []string) {
 		}
 	case words[0] == "owes":
 		s.owes()
+	case words[0] == "reborn":
+		s.reborn(words[1])
+	case words[1] == "meets":
+		s.meet(words[0], words[2], s.life(words[2]))
+		s.meet(words[2], words[0], s.life(words[0]))
+	case words[1] == "->" && words[3] == "question":
+		s.question(words[0], words[2], words[4:])
 	case words[1] == "->":
 		s.message(words[0], words[2], words[3], words[4:])
 	default:
@@ -121,7 +142,7 @@ func (s *stage) wait(span string) {
 
 func (s *stage) apply(name string, c Command) {
 	l := s.local(name)
-	events, err := Decide(Here{Region: name, Now: s.now, HandoffTimeout: hour}, l, c)
+	events, err := Decide(s.here(name), l, c)
 	if err != nil {
 		s.say("refused: %v", err)
 		return
@@ -217,7 +238,7 @@ func material(name string) MaterialID {
 
 func (s *stage) message(from, to, what string, options []string) {
 	l := s.local(from)
-	x := letter{to: to}
+	x := letter{from: from, to: to, life: s.life(from)}
 	switch what {
 	case "record":
 		c := ReceiveRecord{Record: l.Record, Certificates: l.Certificates}
@@ -247,7 +268,15 @@ func (s *stage) arrive(x letter) {
 	if x.command == nil {
 		s.t.Fatal("no such letter")
 	}
+	if x.life < s.met[x.to][x.from] {
+		s.say("is of a life that is over")
+		return
+	}
+	s.meet(x.to, x.from, x.life)
 	s.apply(x.to, x.command)
+	if x.then != nil {
+		s.apply(x.to, x.then)
+	}
 	version := Version{}
 	switch c := x.command.(type) {
 	case ReceiveRecord:
@@ -274,7 +303,7 @@ func (s *stage) show(name string) string {
 	for _, flag := range []struct {
 		set  bool
 		text string
-	}{{l.Live(), " " + role}, {l.Updating, " updating"}, {l.Live() && !l.Complete, " incomplete"}, {l.Orphan, " orphan"}, {l.Halted != "", " halted"}} {
+	}{{l.Suspended, " suspended"}, {l.Live(), " " + role}, {l.Updating, " updating"}, {l.Live() && !l.Complete, " incomplete"}, {l.Orphan, " orphan"}, {l.Halted != "", " halted"}} {
 		if flag.set {
 			b.WriteString(flag.text)
 		}
@@ -284,6 +313,9 @@ func (s *stage) show(name string) string {
 		b.WriteString(", uses" + shorts([]MaterialID{l.Record.Current}))
 	}
 	fmt.Fprintf(&b, ", holds%s", shorts(l.Held))
+	if len(l.Awaits) > 0 {
+		fmt.Fprintf(&b, ", awaits %s", strings.Join(l.Awaits, " "))
+	}
 	return b.String()
 }
 
@@ -296,7 +328,7 @@ func (s *stage) owes() {
 	nothing := true
 	for _, name := range names {
 		for _, o := range Obligations(name, s.regions[name]) {
-			what := map[What]string{SendRecord: "record", SendStatus: "status"}[o.What]
+			what := map[What]string{SendRecord: "record", SendStatus: "status", SendQuestion: "question"}[o.What]
 			s.say("%s owes %s its %s with%s", name, o.To, what, shorts(Carries(name, s.regions[name], o)))
 			nothing = false
 		}

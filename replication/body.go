@@ -36,21 +36,14 @@ type RecordBody struct {
 	Certificates []family.Certificate `cbor:"4,keyasint,omitempty"`
 }
 
-// StatusBody is a member's status.
-type StatusBody struct {
-	Nonce     Nonce         `cbor:"1,keyasint"`
-	Partition string        `cbor:"2,keyasint"`
-	Account   string        `cbor:"3,keyasint"`
-	KeyID     string        `cbor:"4,keyasint"`
-	Status    family.Status `cbor:"5,keyasint"`
-}
-
-// KeyBody announces a Region's public sealing key, and tells the other the life it remembers of it.
+// KeyBody announces a Region's public sealing key and its feature level, and tells the other the life it remembers of
+// it.
 type KeyBody struct {
 	Nonce    Nonce  `cbor:"1,keyasint"`
 	Step     uint64 `cbor:"2,keyasint"`
 	Public   []byte `cbor:"3,keyasint"`
 	LifeSeen uint64 `cbor:"4,keyasint"`
+	Level    uint32 `cbor:"5,keyasint,omitempty"` // 0: the first
 }
 
 // PreBody asks for consent.

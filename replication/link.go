@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meridian/keyengine"
@@ -34,6 +35,8 @@ type link struct {
 	*session
 	to   string
 	news *mailbox
+
+	peerLevel atomic.Uint32 // feature level of the other Region, as it said last; 0: the first
 
 	mu         sync.Mutex
 	up         bool
@@ -387,7 +390,7 @@ func (l *link) resealTo(key sealingKey, life uint64) {
 func (l *link) lag(now time.Time, owed []keyengine.Ref) Lag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := Lag{To: l.to, LinkUp: l.up, Paused: l.paused(l.to), PendingKeys: len(l.items)}
+	out := Lag{To: l.to, LinkUp: l.up, Paused: l.paused(l.to), Level: l.level(), PendingKeys: len(l.items)}
 	regionTime := l.config.Region.Now()
 	for _, ref := range owed {
 		if l.items[ref] == nil {

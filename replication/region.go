@@ -61,10 +61,11 @@ type Pre struct {
 type Lag struct {
 	To           string
 	LinkUp       bool
-	Paused       bool  // the synchronisation between the two stands still
-	PendingKeys  int   // families with something to send
-	SaidKeys     int   // of them, those of which all was said: the other Region's word is waited for
-	DelayedKeys  int   // of them, those that a lag profile holds back
-	NextDue      int64 // Region time at which the first of those may leave; 0: there is none
-	OldestMillis int64 // how long the oldest of them has waited
+	Level        uint32 // feature level of the pair: the least of the two Regions'
+	Paused       bool   // the synchronisation between the two stands still
+	PendingKeys  int    // families with something to send
+	SaidKeys     int    // of them, those of which all was said: the other Region's word is waited for
+	DelayedKeys  int    // of them, those that a lag profile holds back
+	NextDue      int64  // Region time at which the first of those may leave; 0: there is none
+	OldestMillis int64  // how long the oldest of them has waited
 }

@@ -167,6 +167,9 @@ func (r *Relay) announcement(dst string) (*KeyBody, error) {
 	b := &KeyBody{Nonce: newNonce()}
 	r.config.Region.View(func(v *keyengine.View) {
 		b.Step, b.LifeSeen = v.SealingStep(), v.Peer(dst)
+		if level := v.Level(); level > 1 {
+			b.Level = level
+		}
 	})
 	var err error
 	if b.Public, err = r.config.Ring.SealingKey(b.Step); err != nil {

@@ -155,6 +155,7 @@ func (l *link) deliverStatus(ctx context.Context, p *parcel, key sealingKey, res
 	rec := &p.local.Record
 	status := family.StatusOf(l.config.Place.Region, p.local)
 	body := StatusBody{Partition: rec.Partition, Account: rec.Account, KeyID: rec.KeyID, Status: status}
+	body.since(l.level())
 	a, err := l.sendInParts(ctx, KindStatus, rec, status.Applied, p.salvage, key, func() []byte {
 		body.Nonce = newNonce()
 		return canonical.Marshal(&body)
@@ -289,6 +290,7 @@ func (l *link) meet() (key sealingKey, life uint64, err error) {
 	if a.Code != CodeKey {
 		return key, 0, fmt.Errorf("meet %s: %w: %s", l.to, errRefused, a.Reason)
 	}
+	l.peerLevel.Store(a.Key.Level)
 	l.remembered(l.ctx, l.to, a.Key.LifeSeen)
 	if e.SrcLife > own.LifeSeen {
 		if err := l.config.Region.Propose(l.ctx, keyengine.SeePeer{Region: l.to, Life: e.SrcLife}, nil); err != nil {

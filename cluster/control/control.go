@@ -85,7 +85,8 @@ type Lag struct {
 	From         string `json:"from"`
 	To           string `json:"to"`
 	LinkUp       bool   `json:"linkUp"`
-	Paused       bool   `json:"paused,omitempty"` // the synchronisation of one of the two stands still
+	FeatureLevel uint32 `json:"featureLevel,omitempty"` // of the pair: what messages gained with a higher one is left out
+	Paused       bool   `json:"paused,omitempty"`       // the synchronisation of one of the two stands still
 	PendingKeys  int    `json:"pendingKeys"`
 	OldestMillis int64  `json:"oldestMillis"`
 	// SaidKeys are those of the pending ones of which all was said: the other Region's word is waited for.

@@ -98,7 +98,7 @@ func (n *Node) lag() []control.Lag {
 	lags := []control.Lag{}
 	for _, l := range n.region.Lag() {
 		lags = append(lags, control.Lag{
-			From: n.config.Region.Name, To: l.To, LinkUp: l.LinkUp, Paused: l.Paused, PendingKeys: l.PendingKeys,
+			From: n.config.Region.Name, To: l.To, LinkUp: l.LinkUp, Paused: l.Paused, FeatureLevel: l.Level, PendingKeys: l.PendingKeys,
 			SaidKeys: l.SaidKeys, DelayedKeys: l.DelayedKeys, NextDueMillis: l.NextDue, OldestMillis: l.OldestMillis,
 		})
 	}

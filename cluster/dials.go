@@ -20,7 +20,7 @@ func (c *Cluster) SetLag(ctx context.Context, p lagprofile.Profile) error {
 	if err := c.checkLag(&p); err != nil {
 		return err
 	}
-	return c.turnDials(ctx, func(d *replication.Dials) { d.Lag = p })
+	return c.TurnDials(ctx, func(d *replication.Dials) { d.Lag = p })
 }
 
 // DelayLink changes the delay of a class, or of all with an empty one, on a link, or on all with empty names.
@@ -33,7 +33,7 @@ func (c *Cluster) DelayLink(ctx context.Context, l lagprofile.Link, both bool, c
 	if err := c.checkLag(&p); err != nil {
 		return err
 	}
-	return c.turnDials(ctx, func(d *replication.Dials) { d.Lag = d.Lag.With(l, both, class, delay) })
+	return c.TurnDials(ctx, func(d *replication.Dials) { d.Lag = d.Lag.With(l, both, class, delay) })
 }
 
 // checkLag refuses a profile that is none, or is about a Region that this cluster does not have. Profiles in files may be
@@ -60,7 +60,7 @@ func (c *Cluster) PauseSync(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	return c.turnDials(ctx, func(d *replication.Dials) {
+	return c.TurnDials(ctx, func(d *replication.Dials) {
 		d.Paused = slices.Compact(slices.Sorted(slices.Values(append(d.Paused, names...))))
 	})
 }
@@ -71,7 +71,7 @@ func (c *Cluster) ResumeSync(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	return c.turnDials(ctx, func(d *replication.Dials) {
+	return c.TurnDials(ctx, func(d *replication.Dials) {
 		d.Paused = slices.DeleteFunc(slices.Clone(d.Paused), func(r string) bool { return slices.Contains(names, r) })
 	})
 }
@@ -87,8 +87,9 @@ func (c *Cluster) regionsNamed(region string) ([]string, error) {
 	return []string{region}, nil
 }
 
-// turnDials writes the next dials before it tells the nodes, so that one which starts meanwhile has them.
-func (c *Cluster) turnDials(ctx context.Context, change func(*replication.Dials)) error {
+// TurnDials changes how the synchronisation is set. It writes that before it tells the nodes, so that one which starts
+// meanwhile has it, and returns when every live node obeys.
+func (c *Cluster) TurnDials(ctx context.Context, change func(*replication.Dials)) error {
 	unlock, err := c.lock()
 	if err != nil {
 		return err

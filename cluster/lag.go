@@ -86,7 +86,10 @@ func behind(lags []control.Lag, silent []string) string {
 			continue
 		}
 		link := ""
-		if !l.LinkUp {
+		switch {
+		case l.Paused:
+			link = " (synchronisation is paused)"
+		case !l.LinkUp:
 			link = " (link down)"
 		}
 		parts = append(parts, fmt.Sprintf("%s owes %s %d keys%s", l.From, l.To, l.PendingKeys, link))

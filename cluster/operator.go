@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +14,9 @@ import (
 
 // fenceTime bounds how long a Region may take to declare another one lost, with all its keys.
 const fenceTime = 5 * time.Minute
+
+// ErrNotLost is why an operator's act against a Region is refused that answers.
+var ErrNotLost = errors.New("that Region is not lost")
 
 // Fencing is what FenceLost did.
 type Fencing struct {
@@ -71,7 +75,7 @@ func (c *Cluster) mustBeSilent(ctx context.Context, r *layout.Region, force bool
 		return nil
 	}
 	for name := range c.ask(ctx, r) {
-		return fmt.Errorf("node %s of %s answers: that Region is not lost; --force does it all the same", name, r.Name)
+		return fmt.Errorf("node %s of %s answers: %w; --force does it all the same", name, r.Name, ErrNotLost)
 	}
 	return nil
 }

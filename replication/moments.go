@@ -109,12 +109,12 @@ func (m *moments) written(ref keyengine.Ref, l *family.Local, version family.Ver
 }
 
 // status returns when the first status after the confirmed one came to be.
-func (m *moments) status(ref keyengine.Ref, l *family.Local, known memory, now int64) int64 {
+func (m *moments) status(ref keyengine.Ref, l *family.Local, known Confirmed, now int64) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.noteLocked(ref, l, now, 0)
 	for _, s := range f.statuses {
-		if s.inc == l.Inc && known.inc == l.Inc && known.sv < s.sv {
+		if s.inc == l.Inc && known.Inc == l.Inc && known.SV < s.sv {
 			return s.at
 		}
 	}

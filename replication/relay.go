@@ -38,8 +38,8 @@ type Relay struct {
 	peers    map[string][]byte // the others'
 	counters counters
 	poisons  poisons
-	moments  moments
 	traces   traces
+	calendar Calendar
 	locks    [64]chan struct{} // one family's messages are taken in one at a time
 
 	mu      sync.Mutex
@@ -143,14 +143,13 @@ func (r *Relay) noteMoments(at int64, refs []keyengine.Ref) {
 		return
 	}
 	profile := r.config.Dial.Now().Lag
-	longest := profile.Longest()
-	if longest == 0 {
+	if profile.Instant() {
 		return
 	}
 	r.config.Region.View(func(v *keyengine.View) {
 		for _, ref := range refs {
 			if l, ok := v.Family(ref); ok && l.Record.Multi {
-				r.moments.note(ref, l, at, at-longest.Milliseconds())
+				r.calendar.Note(&profile, ref, l, at)
 			}
 		}
 	})

@@ -175,6 +175,11 @@ func (c *Client) Records(ctx context.Context, from uint64) iter.Seq2[Record, err
 	return lines[Record](ctx, c, "/v1/records?from="+strconv.FormatUint(from, 10))
 }
 
+// Holdings yields what the node's Region holds: its multi-Region keys, and the rest. An error ends it.
+func (c *Client) Holdings(ctx context.Context) iter.Seq2[Holding, error] {
+	return lines[Holding](ctx, c, "/v1/keys")
+}
+
 // lines yields the JSON values of an answer, and an error at its end if it broke off.
 func lines[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

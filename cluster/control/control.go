@@ -13,6 +13,7 @@
 //	PUT  /v1/dials             likewise; the answer comes when this node obeys
 //	GET  /v1/events            JSON lines of Event; query: key, from (seq), follow=1
 //	GET  /v1/records           JSON lines of Record: the log as it is stored; query: from (seq)
+//	GET  /v1/keys              JSON lines of Holding: every multi-Region key, and in the last line the Rest
 //	GET  /v1/keys/{id}         KeyState; query: account, seq, at (ms): as it was, from a replay of the event log
 //	POST /v1/explain           Question: whether somebody may do something, and why (Reasons)
 //	POST /v1/checkpoint        Checkpoint: a consistent copy of the state for `verify`

@@ -114,3 +114,17 @@ type Certificated struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 }
+
+// Holding is a line about what a Region holds: a multi-Region key, or, at the end, the rest. The key's state is without
+// what its member has for itself alone: policy, tags, aliases, grants.
+type Holding struct {
+	Key  *KeyState `json:"key,omitempty"`
+	Rest *Rest     `json:"rest,omitempty"`
+}
+
+// Rest is what a Region holds beside multi-Region keys.
+type Rest struct {
+	Region       string `json:"region"`
+	TimeMillis   int64  `json:"timeMillis"`   // the Region's
+	SingleRegion int    `json:"singleRegion"` // number of keys that are in this Region alone
+}

@@ -3,15 +3,16 @@ package live
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
+	"meridian/cluster/control"
 	"meridian/cluster/fault"
 	"meridian/cluster/layout"
 	"meridian/cluster/world"
+	"meridian/replication"
 )
 
 // How time goes.
@@ -33,6 +34,12 @@ type machine interface {
 	heal(ctx context.Context, a, b string) error
 	advance(ctx context.Context, d time.Duration) error
 	owed(ctx context.Context, region string) (int, error)
+	// dials returns how the synchronisation is set, and turn changes it.
+	dials() (replication.Dials, error)
+	turn(ctx context.Context, change func(*replication.Dials)) error
+	fence(ctx context.Context, lost string, force bool) error
+	promote(ctx context.Context, account, key, region string, force bool) error
+	states(ctx context.Context) ([]control.KeyState, error)
 	close() error
 }
 
@@ -42,8 +49,9 @@ type World struct {
 	file    *layout.Cluster
 	client  *http.Client
 	began   time.Time
-	touched []string // nodes that were killed or paused
-	broken  bool     // faults were put in force
+	touched []string           // nodes that were killed or paused
+	broken  bool               // faults were put in force
+	dialled *replication.Dials // as they were before the world turned them; nil: it did not
 }
 
 var _ world.World = (*World)(nil)
@@ -72,9 +80,6 @@ func (w *World) Nodes(region string) (names []string) {
 
 // Can implements world.World.
 func (w *World) Can(f world.Feature) error {
-	if f == world.Syncs {
-		return fmt.Errorf("%w %s: it is not built", world.ErrUnable, f)
-	}
 	return w.can(f)
 }
 
@@ -160,6 +165,9 @@ func (w *World) Close() error {
 	var err error
 	if w.broken {
 		err = w.heal(ctx, "", "")
+	}
+	if was := w.dialled; was != nil {
+		err = errors.Join(err, w.turn(ctx, func(d *replication.Dials) { d.Lag, d.Paused = was.Lag, was.Paused }))
 	}
 	slices.Sort(w.touched)
 	if nodes := slices.Compact(w.touched); len(nodes) > 0 {

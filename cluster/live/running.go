@@ -2,24 +2,38 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"meridian/cluster"
+	"meridian/cluster/control"
 	"meridian/cluster/fault"
 	"meridian/cluster/world"
+	"meridian/replication"
 )
 
 // running is a cluster of processes.
-type running struct{ *cluster.Cluster }
+type running struct {
+	*cluster.Cluster
+	fencing bool
+}
 
-// Running returns the world of a cluster that runs.
-func Running(c *cluster.Cluster) *World { return newWorld(running{c}, c.File) }
+// Running returns the world of a cluster that runs. Fencing allows to declare its Regions lost for ever, which concerns
+// every key there is.
+func Running(c *cluster.Cluster, fencing bool) *World {
+	return newWorld(running{c, fencing}, c.File)
+}
 
 func (running) name() string { return "cluster" }
 
-func (running) can(world.Feature) error { return nil }
+func (r running) can(f world.Feature) error {
+	if f == world.Fencing && !r.fencing {
+		return fmt.Errorf("%w %s: it would be so for every key of the cluster, and for ever; --fencing allows it", world.ErrUnable, f)
+	}
+	return nil
+}
 
 func (r running) resolve(ctx context.Context, target string) ([]string, error) {
 	return r.Resolve(ctx, target)
@@ -62,6 +76,36 @@ func (r running) owed(ctx context.Context, region string) (owed int, err error) 
 		}
 	}
 	return owed, nil
+}
+
+func (r running) dials() (replication.Dials, error) { return r.Dials() }
+
+func (r running) turn(ctx context.Context, change func(*replication.Dials)) error {
+	return r.TurnDials(ctx, change)
+}
+
+func (r running) fence(ctx context.Context, lost string, force bool) error {
+	_, err := r.FenceLost(ctx, lost, force)
+	return refused(err)
+}
+
+func (r running) promote(ctx context.Context, account, key, region string, force bool) error {
+	_, err := r.ForcePromote(ctx, account, key, region, force)
+	return refused(err)
+}
+
+// refused is a no to an operator, as the world's.
+func refused(err error) error {
+	var fault *control.Fault
+	if errors.As(err, &fault) || errors.Is(err, cluster.ErrNotLost) {
+		return &world.Refusal{Reason: err.Error()}
+	}
+	return err
+}
+
+func (r running) states(ctx context.Context) ([]control.KeyState, error) {
+	held, _ := r.Holdings(ctx)
+	return held.States, nil
 }
 
 func (running) close() error { return nil }

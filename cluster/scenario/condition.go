@@ -25,6 +25,7 @@ type condition interface {
 //	PLACE $key is STATE [PRIMARY|REPLICA] | PLACE $key is missing | PLACE $key PATH = VALUE | PLACE $key rotations N
 //	$ciphertext decrypts in PLACE | $ciphertext fails in PLACE [CODE]
 //	PLACE answers | PLACE silent | converged | invariants hold
+//	losing REGION costs nothing|WHAT... of $key | REGION is behind REGION in $key
 func (p *parser) condition(words []string) (condition, error) {
 	if at := slices.Index(words, "and"); at > 0 {
 		first, err := p.condition(words[:at])
@@ -40,6 +41,10 @@ func (p *parser) condition(words []string) (condition, error) {
 		return converged{}, nil
 	case slices.Equal(words, []string{"invariants", "hold"}):
 		return invariants{}, nil
+	case len(words) > 1 && words[0] == "losing":
+		return p.losing(words)
+	case len(words) == 6 && words[1] == "is" && words[2] == "behind" && words[4] == "in":
+		return p.behind(words)
 	case len(words) >= 4 && words[2] == "in" && (words[1] == "decrypts" || words[1] == "fails"):
 		return p.decrypting(words)
 	case len(words) == 2 && (words[1] == "answers" || words[1] == "silent"):
@@ -51,7 +56,7 @@ func (p *parser) condition(words []string) (condition, error) {
 		return ofKey(words[0], words[1], words[2:])
 	}
 	return nil, fmt.Errorf("%q is no condition; write: REGION $key is STATE [PRIMARY|REPLICA], REGION $key PATH = VALUE, REGION $key rotations N, "+
-		"$ciphertext decrypts in REGION, $ciphertext fails in REGION [CODE], REGION answers, REGION silent, converged, or invariants hold", strings.Join(words, " "))
+		"$ciphertext decrypts in REGION, $ciphertext fails in REGION [CODE], REGION answers, REGION silent, converged, losing REGION costs nothing|WHAT of $key, REGION is behind REGION in $key, or invariants hold", strings.Join(words, " "))
 }
 
 // both is two conditions at once.

@@ -20,6 +20,7 @@ var verbs = [...]string{
 	"title", "teaches", "aws", "regions", "nodes", "not",
 	"in", "again", "expect", "save", "import", "lose",
 	"partition", "delay", "drop", "flap", "heal", "wipe", "kill", "start", "pause", "resume", "clock",
+	"lag", "sync", "fence", "force-promote",
 	"wait", "check", "hold", "repeat", "meanwhile", "end",
 }
 
@@ -194,6 +195,14 @@ func (p *parser) act(verb string, words []string) (act, error) {
 		}
 		d, err := parseDuration(words[1])
 		return &advance{d}, err
+	case "lag":
+		return p.lag(words)
+	case "sync":
+		return p.sync(words)
+	case "fence":
+		return p.fence(words)
+	case "force-promote":
+		return p.promote(words)
 	case "wait", "check", "hold":
 		return p.looking(verb, words)
 	case "repeat":

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"meridian/cluster/world"
+	"meridian/replication/lagprofile"
 )
 
 // Verdict is how a scenario ended.
@@ -70,6 +71,8 @@ type runner struct {
 	sealedBy map[string]string // ids of keys, by the names of ciphertexts
 	keys     []key
 	last     world.Call
+	lag      lagprofile.Profile // that the scenario put in force, if it did
+	lagged   bool
 	loseNext bool
 	decrypts int
 }
@@ -79,6 +82,11 @@ var errStop = errors.New("the scenario ended")
 
 // Run plays a scenario in a world, and prints each step to out as it ends.
 func Run(ctx context.Context, s *Scenario, w world.World, out io.Writer) Report {
+	_, report := run(ctx, s, w, out)
+	return report
+}
+
+func run(ctx context.Context, s *Scenario, w world.World, out io.Writer) (*runner, Report) {
 	r := &runner{
 		scenario: s, world: w, out: out, began: w.Now(),
 		report: &Report{Scenario: s.Name, World: w.Name(), Verdict: Passed, Steps: []Step{}},
@@ -88,7 +96,7 @@ func Run(ctx context.Context, s *Scenario, w world.World, out io.Writer) Report 
 	if why := Unable(s, w); why != "" {
 		r.report.Verdict, r.report.Reason = Skipped, why
 		fmt.Fprintf(out, "skipped: %s\n", why)
-		return *r.report
+		return r, *r.report
 	}
 	if err := r.play(ctx, s.steps); err != nil && !errors.Is(err, errStop) {
 		r.report.Verdict, r.report.Reason = Broken, err.Error()
@@ -96,10 +104,10 @@ func Run(ctx context.Context, s *Scenario, w world.World, out io.Writer) Report 
 	r.report.Decrypts, r.report.Seconds = r.decrypts, (w.Now() - r.began).Seconds()
 	if r.report.Verdict != Passed {
 		fmt.Fprintf(out, "%s %s\n", r.report.Verdict, r.report.Reason)
-		return *r.report
+		return r, *r.report
 	}
 	fmt.Fprintf(out, "passed: %d steps, %s\n", len(r.report.Steps), seconds(w.Now()-r.began))
-	return *r.report
+	return r, *r.report
 }
 
 // Unable says why a world cannot play a scenario; empty: it can.

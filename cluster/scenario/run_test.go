@@ -48,6 +48,12 @@ func TestWhatIsNotAsExpectedIsSeen(t *testing.T) {
 		{sealed + "check $c decrypts in eu-west-1", scenario.Failed, 6, "AccessDeniedException"},
 		{sealed + "check $c fails in eu-west-1 DisabledException", scenario.Failed, 6, "AccessDeniedException"},
 		{sealed + "meanwhile decrypt $c in us-east-1\nin us-east-1 DisableKey KeyId=$k\nend", scenario.Failed, 6, "failed, the first: $c in us-east-1"},
+		{made + "check losing us-east-1 costs nothing of $k", scenario.Failed, 4, "no other Region can use the key"},
+		{made + "check losing eu-west-1 costs nothing of $k", scenario.Failed, 4, "eu-west-1 does not say what it knows of $k"},
+		{made + "check eu-west-1 is behind us-east-1 in $k", scenario.Failed, 4, "us-east-1 has nothing to tell eu-west-1"},
+		{made + "fence eu-west-1", scenario.Failed, 4, "node eu-west-1/1 of eu-west-1 answers"},
+		{made + "kill eu-west-1\nfence eu-west-1 is refused", scenario.Failed, 5, "it was done"},
+		{made + "force-promote $k in us-east-1", scenario.Failed, 4, "the key is the primary"},
 		{sealed + "kill us-east-1\nkill us-east-1/leader", scenario.Broken, 7, ""},
 	} {
 		report, out := played(t, c.text)
@@ -123,6 +129,10 @@ func TestWhatAWorldCannotPlayIsSkipped(t *testing.T) {
 		made + "clock advance 1d":                           "move the time ahead",
 		made + "partition us-east-1 eu-west-1":              "faults between Regions",
 		"nodes 2\n" + made + "flap us-east-1/1 us-east-1 2": "faults between the nodes of a Region",
+		made + "lag aws-like":                               "hold back what Regions tell each other",
+		made + "sync pause":                                 "pause synchronisation",
+		made + "fence us-east-1":                            "declare a Region lost for ever",
+		made + "force-promote $k in us-east-1":              "promote without the old primary's consent",
 		made + "wipe broker":                                "wipe the broker",
 		"not in sim: it is told differently there\n" + made: "it is told differently there",
 		"regions us-east-1 sa-east-1\n" + made:              "there is no Region sa-east-1",

@@ -50,6 +50,7 @@ type told struct {
 // mark is what was said last.
 type mark struct {
 	version family.Version // of the record
+	bare    bool           // which went without materials that a lag profile holds back
 	inc     family.Version // of the status
 	sv      uint64
 	heard   bool          // it arrived
@@ -102,16 +103,23 @@ func (s *site) sendOwed(l *node, ref keyengine.Ref, local *family.Local) {
 	}
 }
 
-// sendRecord sends a record, unless the same was sent a moment ago and nothing forces it.
+// sendRecord sends a record, unless the same was sent a moment ago and nothing forces it, or it is held back.
 func (s *site) sendRecord(l *node, to string, ref keyengine.Ref, local *family.Local, force bool) {
 	dst := s.world.site(to)
 	name := told{to, ref, true}
-	m := s.told[name]
-	if dst == nil || !force && m.version == local.Record.Version && s.world.Now() < m.again {
-		return
-	}
-	s.told[name] = mark{version: local.Record.Version, again: s.world.Now() + s.patience(to)}
+	m, due := s.told[name], l.dues(ref, local, to)
 	ids := family.Carries(s.name, local, family.Obligation{To: to, What: family.SendRecord})
+	bare := len(ids) > 0 && due.Materials > l.of.Now()
+	same := m.version == local.Record.Version && m.bare == bare
+	switch {
+	case dst == nil, s.world.dial.Pauses(s.name, to), due.Record > l.of.Now():
+		return
+	case bare && same, !force && same && s.world.Now() < m.again:
+		return
+	case bare:
+		ids = nil
+	}
+	s.told[name] = mark{version: local.Record.Version, bare: bare, again: s.world.Now() + s.patience(to)}
 	s.world.put(&message{
 		src: s, dst: dst, ref: ref, carried: s.open(l, local, ref, ids),
 		record: &record{local.Record, local.Certificates},
@@ -125,7 +133,10 @@ func (s *site) sendStatus(l *node, to string, ref keyengine.Ref, local *family.L
 	name := told{to, ref, false}
 	m := s.told[name]
 	same := m.inc == local.Inc && m.sv == local.SV
-	if dst == nil || same && (m.heard && !owed || s.world.Now() < m.again) {
+	switch {
+	case dst == nil, s.world.dial.Pauses(s.name, to), same && (m.heard && !owed || s.world.Now() < m.again):
+		return
+	case l.dues(ref, local, to).Status > l.of.Now():
 		return
 	}
 	s.told[name] = mark{inc: local.Inc, sv: local.SV, again: s.world.Now() + s.patience(to)}
@@ -221,7 +232,7 @@ func (w *World) deliver(ctx context.Context) {
 		return int(a.number - b.number)
 	})
 	for _, m := range arrived {
-		if l := m.dst.leader(); l != nil && !l.away() && !w.cut(m.src.name, m.dst.name) {
+		if l := m.dst.leader(); l != nil && !l.away() && !w.cut(m.src.name, m.dst.name) && !w.dial.Pauses(m.src.name, m.dst.name) {
 			w.receive(ctx, l, m)
 		}
 	}

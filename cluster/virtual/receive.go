@@ -159,8 +159,8 @@ func (relay) Start(uint64) error { return nil }
 // Stop implements region.Relay.
 func (relay) Stop() {}
 
-// Changed implements region.Relay: each tick looks at what is owed.
-func (relay) Changed(int64, ...keyengine.Ref) {}
+// Changed implements region.Relay: each tick looks at what is owed. What a lag profile holds back, it does from now.
+func (r relay) Changed(at int64, refs ...keyengine.Ref) { r.note(at, refs) }
 
 // TimeMoved implements region.Relay: likewise.
 func (relay) TimeMoved() {}
@@ -169,7 +169,7 @@ func (relay) TimeMoved() {}
 func (r relay) Precheck(ctx context.Context, dst string, pre replication.Pre) *kmsapi.Fault {
 	w, here := r.site.world, r.site.name
 	other := w.site(dst)
-	if other == nil || w.cut(here, dst) || w.latency(here, dst)+w.latency(dst, here) > sendAgain {
+	if other == nil || w.cut(here, dst) || w.dial.Pauses(here, dst) || w.latency(here, dst)+w.latency(dst, here) > sendAgain {
 		return nil
 	}
 	l := other.leader()
@@ -190,12 +190,14 @@ func (r relay) Lag() (lags []replication.Lag) {
 		if dst == s {
 			continue
 		}
-		lag := replication.Lag{To: dst.name, LinkUp: !w.cut(s.name, dst.name) && dst.leader() != nil}
+		paused := w.dial.Pauses(s.name, dst.name)
+		lag := replication.Lag{To: dst.name, Paused: paused, LinkUp: !paused && !w.cut(s.name, dst.name) && dst.leader() != nil}
 		r.of.View(func(v *keyengine.View) {
 			for range v.Obligations(dst.name) {
 				lag.PendingKeys++
 			}
 		})
+		r.heldBack(&lag)
 		lags = append(lags, lag)
 	}
 	return lags

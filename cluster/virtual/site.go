@@ -2,7 +2,6 @@ package virtual
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,9 +37,10 @@ type node struct {
 	store *keystore.Store
 	still region.Still
 	of    replication.Region // as a relay sees it
-	down  bool               // its process does not run
-	stuck bool               // its process stands still
-	cut   bool               // the log has it cut off
+	dates replication.Calendar
+	down  bool // its process does not run
+	stuck bool // its process stands still
+	cut   bool // the log has it cut off
 }
 
 func newSite(w *World, name string, ring *keyring.Ring) (*site, error) {
@@ -91,7 +91,8 @@ func (n *node) boot() {
 	n.still = region.NewStill(region.Config{
 		Place: s.place, Regions: s.world.Regions(), Node: n.name, Nodes: len(s.nodes), OtherNodes: others,
 		Store: keystore.Reads{Store: n.store}, Log: s.group.Node(n.place), Ring: s.ring, Peers: peers{n},
-		Primitives: builtin.Set(), Random: rand.Reader, Wall: s.world.wall, Logger: slog.New(slog.DiscardHandler),
+		Primitives: builtin.Set(), Random: s.world.ids, Wall: s.world.wall, Logger: slog.New(slog.DiscardHandler),
+		Dial: &s.world.dial,
 		NewRelay: func(of replication.Region) region.Relay {
 			n.of = of
 			return relay{n}

@@ -3,6 +3,7 @@ package virtual
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -13,6 +14,7 @@ import (
 
 	"meridian/cluster/world"
 	"meridian/keyengine/keyring"
+	"meridian/replication"
 )
 
 // How time goes.
@@ -41,10 +43,12 @@ type World struct {
 	now     atomic.Int64 // ns since epoch
 	offset  int64        // ms that Region time is ahead by, of Regions that could be told
 	random  *mathrand.Rand
+	ids     *mathrand.ChaCha8 // what nodes draw: a lag profile's delays are a function of the keys' ids
 	faults  []world.Fault
 	bag     []*message
 	sent    uint64 // messages so far
 	calls   uint64 // calls so far
+	dial    replication.Dial
 	looks   []*func(context.Context)
 	looking bool
 }
@@ -59,7 +63,9 @@ func New(o Options) (*World, error) {
 	if o.Latency == 0 {
 		o.Latency = 40 * time.Millisecond
 	}
-	w := &World{options: o, random: mathrand.New(mathrand.NewPCG(o.Seed, 1))}
+	var seed [32]byte
+	binary.BigEndian.PutUint64(seed[:], o.Seed)
+	w := &World{options: o, random: mathrand.New(mathrand.NewPCG(o.Seed, 1)), ids: mathrand.NewChaCha8(seed)}
 	for _, name := range o.Regions {
 		ring, err := keyring.New(clusterID, name, rand.Reader)
 		if err != nil {
@@ -92,12 +98,7 @@ func (w *World) Nodes(region string) (names []string) {
 }
 
 // Can implements world.World.
-func (w *World) Can(f world.Feature) error {
-	if f == world.Syncs {
-		return fmt.Errorf("%w %s: it is not built", world.ErrUnable, f)
-	}
-	return nil
-}
+func (*World) Can(world.Feature) error { return nil }
 
 // Close implements world.World.
 func (w *World) Close() (err error) {

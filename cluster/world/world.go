@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"meridian/replication/lagprofile"
 )
 
 // Call is a call of the API.
@@ -81,6 +83,9 @@ const (
 	Brokers   Feature = "wipe the broker"
 	Clock     Feature = "move the time ahead"
 	Syncs     Feature = "pause synchronisation"
+	Lags      Feature = "hold back what Regions tell each other"
+	Fencing   Feature = "declare a Region lost for ever"
+	Promoting Feature = "promote without the old primary's consent"
 )
 
 // World is a world. Its errors mean that the world itself failed; what the API answers is an Answer.
@@ -108,6 +113,18 @@ type World interface {
 	// Advance moves the time of all Regions ahead, from due date to due date.
 	Advance(ctx context.Context, d time.Duration) error
 
+	// SetLag puts a lag profile in force, PauseSync stops the synchronisation of a Region with all others, ResumeSync
+	// lets it go on; an empty name is all Regions. They return when every node obeys.
+	SetLag(ctx context.Context, p lagprofile.Profile) error
+	PauseSync(ctx context.Context, region string) error
+	ResumeSync(ctx context.Context, region string) error
+
+	// FenceLost has the other Regions declare that a Region will never return, and ForcePromote makes a Region's member
+	// of a key primary without the old one's consent. Without force they refuse, with a *Refusal, while the Region that
+	// they are against has a node that runs.
+	FenceLost(ctx context.Context, region string, force bool) error
+	ForcePromote(ctx context.Context, account, key, region string, force bool) error
+
 	// Owed returns how many keys a Region still owes other Regions word of; an error: nobody can say.
 	Owed(ctx context.Context, region string) (int, error)
 
@@ -121,6 +138,12 @@ type World interface {
 	// Close ends what the world has begun.
 	Close() error
 }
+
+// Refusal is the no to an operator's act: by the world, or by the Region that was asked.
+type Refusal struct{ Reason string }
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Reason }
 
 // ErrUnable is why a world leaves something out.
 var ErrUnable = errors.New("this world cannot")

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
-	"meridian/cluster/control"
 )
 
 func (a *app) status() *cobra.Command {
@@ -140,71 +137,6 @@ func number(n uint64) string {
 		return "-"
 	}
 	return fmt.Sprint(n)
-}
-
-func (a *app) lag() *cobra.Command {
-	var wait bool
-	var timeout time.Duration
-	cmd := &cobra.Command{
-		Use:   "lag",
-		Short: "Show how far Regions are behind each other",
-		Long: `Shows for each pair of Regions whether the link is up, how many keys one owes the other, how many of them a lag
-profile holds back, and for how long. The subcommands show and change the lag profile.
-With --wait-converged it returns when nobody owes anything, or with exit code 3.`,
-		Example: `  meridian lag
-  meridian lag --wait-converged --timeout 30s`,
-		Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.open()
-			if err != nil {
-				return err
-			}
-			lags, err := a.askLag(cmd.Context(), c, wait, timeout)
-			return errors.Join(a.printLag(lags), err)
-		},
-	}
-	cmd.AddCommand(a.lagSet(), a.lagShow())
-	cmd.Flags().BoolVar(&wait, "wait-converged", false, "wait until nobody owes anything")
-	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
-	return cmd
-}
-
-func (a *app) askLag(ctx context.Context, c *cluster.Cluster, wait bool, timeout time.Duration) ([]control.Lag, error) {
-	if wait {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		return c.AwaitConverged(ctx)
-	}
-	lags, silent := c.Lag(ctx)
-	for _, r := range silent {
-		a.note("%s has no leader that answers", r)
-	}
-	if len(silent) > 0 {
-		return lags, fmt.Errorf("%w: not every Region could be asked", cluster.ErrUnknown)
-	}
-	return lags, nil
-}
-
-func (a *app) printLag(lags []control.Lag) error {
-	if a.json {
-		return a.printJSON(append([]control.Lag{}, lags...))
-	}
-	return a.table(func(row func(string, ...any)) {
-		row("FROM\tTO\tLINK\tKEYS OWED\tHELD BACK\tOLDEST")
-		for _, l := range lags {
-			link, oldest := "down", "-"
-			switch {
-			case l.Paused:
-				link = "paused"
-			case l.LinkUp:
-				link = "up"
-			}
-			if l.PendingKeys > 0 {
-				oldest = (time.Duration(l.OldestMillis) * time.Millisecond).String()
-			}
-			row("%s\t%s\t%s\t%d\t%d\t%s", l.From, l.To, link, l.PendingKeys, l.DelayedKeys, oldest)
-		}
-	})
 }
 
 func (a *app) logs() *cobra.Command {

@@ -77,6 +77,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		"look",
 		a.status(),
 		a.lag(),
+		a.loss(),
 		a.events(),
 		a.describe(),
 		a.diff(),

@@ -94,13 +94,14 @@ func (a *app) scenarioShow() *cobra.Command {
 }
 
 func (a *app) scenarioRun() *cobra.Command {
-	where, seed := "sim", uint64(1)
+	o := playing{where: "sim", seed: 1}
 	cmd := &cobra.Command{
 		Use:   "run FILE|NAME...",
 		Short: "Play scenarios and check what they expect",
 		Long: `Plays scenarios, of the library or from files, and prints each step when it has ended. In the simulation the same
 seed repeats the same history. On the running cluster a scenario leaves its keys and the time it moved behind; faults are
-healed and nodes started at its end.
+healed, nodes started, and the synchronisation is set as before at its end. What a scenario does to a Region for ever it does there
+only with --fencing: it concerns every key.
 
 Exit codes: 0 all passed, 1 something was not as expected, 2 a scenario could not be read, 3 something did not come true
 in time, or a scenario was skipped because the world cannot play it.`,
@@ -109,8 +110,8 @@ in time, or a scenario was skipped because the world cannot play it.`,
   meridian scenario run my.txt --seed 7 -o json`,
 		Args: between(1, 1000),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(worlds[:], where) {
-				return fmt.Errorf("%w: --world %s is none of %s", cluster.ErrUsage, where, strings.Join(worlds[:], ", "))
+			if !slices.Contains(worlds[:], o.where) {
+				return fmt.Errorf("%w: --world %s is none of %s", cluster.ErrUsage, o.where, strings.Join(worlds[:], ", "))
 			}
 			var all []*scenario.Scenario
 			for _, arg := range args {
@@ -120,12 +121,20 @@ in time, or a scenario was skipped because the world cannot play it.`,
 				}
 				all = append(all, s)
 			}
-			return a.playAll(cmd.Context(), all, where, seed)
+			return a.playAll(cmd.Context(), all, o)
 		},
 	}
-	cmd.Flags().StringVar(&where, "world", where, "where to play: "+strings.Join(worlds[:], ", "))
-	cmd.Flags().Uint64Var(&seed, "seed", seed, "of the simulated world's chances")
+	cmd.Flags().StringVar(&o.where, "world", o.where, "where to play: "+strings.Join(worlds[:], ", "))
+	cmd.Flags().Uint64Var(&o.seed, "seed", o.seed, "of the simulated world's chances")
+	cmd.Flags().BoolVar(&o.fencing, "fencing", false, "on the running cluster, scenarios may declare a Region lost for ever, for all of its keys")
 	return cmd
+}
+
+// playing says where scenarios are played.
+type playing struct {
+	where   string
+	seed    uint64
+	fencing bool
 }
 
 // findScenario reads a scenario from a file, or takes the one of that name from the library.
@@ -149,7 +158,7 @@ func findScenario(arg string) (*scenario.Scenario, error) {
 }
 
 // playAll plays scenarios one after the other; the worst verdict decides how the command ends.
-func (a *app) playAll(ctx context.Context, all []*scenario.Scenario, where string, seed uint64) error {
+func (a *app) playAll(ctx context.Context, all []*scenario.Scenario, o playing) error {
 	reports := []scenario.Report{}
 	out := a.out
 	if a.json {
@@ -157,7 +166,7 @@ func (a *app) playAll(ctx context.Context, all []*scenario.Scenario, where strin
 	}
 	failed, late := false, false
 	for _, s := range all {
-		report, err := a.play(ctx, s, where, seed, out)
+		report, err := a.play(ctx, s, o, out)
 		if err != nil {
 			return err
 		}
@@ -182,8 +191,8 @@ func (a *app) playAll(ctx context.Context, all []*scenario.Scenario, where strin
 	return err
 }
 
-func (a *app) play(ctx context.Context, s *scenario.Scenario, where string, seed uint64, out io.Writer) (scenario.Report, error) {
-	w, err := a.world(ctx, s, where, seed)
+func (a *app) play(ctx context.Context, s *scenario.Scenario, o playing, out io.Writer) (scenario.Report, error) {
+	w, err := a.world(ctx, s, o)
 	if err != nil {
 		return scenario.Report{}, err
 	}
@@ -192,8 +201,8 @@ func (a *app) play(ctx context.Context, s *scenario.Scenario, where string, seed
 }
 
 // world makes the world that a scenario is to be played in.
-func (a *app) world(ctx context.Context, s *scenario.Scenario, where string, seed uint64) (world.World, error) {
-	switch where {
+func (a *app) world(ctx context.Context, s *scenario.Scenario, o playing) (world.World, error) {
+	switch o.where {
 	case "cluster":
 		c, err := a.open()
 		if err != nil {
@@ -202,9 +211,9 @@ func (a *app) world(ctx context.Context, s *scenario.Scenario, where string, see
 		if err := c.NeedDevelopmentKeys("a scenario"); err != nil {
 			return nil, err
 		}
-		return live.Running(c), nil
+		return live.Running(c, o.fencing), nil
 	case "inprocess":
 		return live.InProcess(ctx, live.Options{Regions: s.Regions, Nodes: s.Nodes})
 	}
-	return virtual.New(virtual.Options{Seed: seed, Regions: s.Regions, Nodes: s.Nodes})
+	return virtual.New(virtual.Options{Seed: o.seed, Regions: s.Regions, Nodes: s.Nodes})
 }

@@ -43,6 +43,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux.HandleFunc("PUT /v1/dials", n.putDials)
 	mux.HandleFunc("GET /v1/events", n.getEvents)
 	mux.HandleFunc("GET /v1/records", n.getRecords)
+	mux.HandleFunc("GET /v1/keys", n.getHoldings)
 	mux.HandleFunc("GET /v1/keys/{id}", n.getKey)
 	mux.HandleFunc("POST /v1/explain", n.explain)
 	mux.HandleFunc("POST /v1/checkpoint", n.checkpoint)

@@ -50,7 +50,7 @@ func (f *relatives) without(lost string, all []string) (list []Ability) {
 		}
 		a := Ability{Key: f.key, Region: region, Role: s.Own.Role, State: s.Own.State}
 		a.use(s)
-		a.manage(s, primary, lost, all)
+		a.manage(f, s, primary, lost, all)
 		list = append(list, a)
 	}
 	return list
@@ -90,11 +90,12 @@ func (a *Ability) use(s *control.KeyState) {
 }
 
 // manage fills in what can be done to the key. Primary is nil where nobody is.
-func (a *Ability) manage(s, primary *control.KeyState, lost string, all []string) {
+func (a *Ability) manage(f *relatives, s, primary *control.KeyState, lost string, all []string) {
 	a.Replicate, a.Rotate = No, rotates(s)
-	if s == primary && resting(s) {
+	own := s.Own.Role == "PRIMARY" // as far as it knows: after a promotion by force there may be two
+	if own && resting(s) {
 		a.Replicate = Never
-		if slices.ContainsFunc(all, func(r string) bool { return r != lost && !listed(s.Shared, r) }) {
+		if slices.ContainsFunc(all, func(r string) bool { return r != lost && !listed(s.Shared, r) && !live(f.at(r)) }) {
 			a.Replicate = Yes
 		}
 		if a.Rotate == No {
@@ -107,9 +108,11 @@ func (a *Ability) manage(s, primary *control.KeyState, lost string, all []string
 	a.promote(s, primary)
 	switch {
 	case a.Why != "":
+	case own && s != primary:
+		a.Why = "another Region was promoted by force, which it has not heard"
 	case primary == nil:
 		a.Why = "nobody would be primary"
-	case s == primary && !resting(s):
+	case own && !resting(s):
 		a.Why = "it is " + s.Own.State
 	case s != primary && a.Promote == No:
 		a.Why = fmt.Sprintf("it is not Enabled, as far as the primary in %s knows, or that is %s", primary.Region, primary.Own.State)
@@ -133,13 +136,13 @@ func resting(s *control.KeyState) bool {
 func (a *Ability) promote(s, primary *control.KeyState) {
 	settled := (s.Own.State == "Enabled" || s.Own.State == "Disabled" || s.Own.State == "Updating") && s.Own.Complete && s.Own.Halted == "" && len(s.Own.Awaits) == 0
 	switch {
-	case s == primary:
+	case s.Own.Role == "PRIMARY":
 		a.Promote = Is
 	case primary == nil && settled && s.Own.Role != "ORPHAN":
 		a.Promote = Forced
 	case primary != nil && primary.Shared.Handoff == s.Region: // asked for already
 		a.Promote = Yes
-	case primary == nil, !resting(primary), !listed(primary.Shared, s.Region):
+	case primary == nil, !resting(primary), s.Own.State != "Enabled", !listed(primary.Shared, s.Region):
 		a.Promote = No
 	case slices.ContainsFunc(primary.Own.Knows, func(k control.KnownStatus) bool { return k.From == s.Region && k.State == "Enabled" }):
 		a.Promote = Yes

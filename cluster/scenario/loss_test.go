@@ -160,11 +160,17 @@ func (x *trial) manage(a keyview.Ability, s *control.KeyState) {
 		x.expect(a, "rotate", a.Rotate, x.call(a.Region, s.Shared.Account, "RotateKeyOnDemand", map[string]any{"KeyId": a.Key}))
 	}
 	for _, to := range x.world.Regions() {
-		if a.Replicate != keyview.Never && !slices.ContainsFunc(s.Shared.Members, func(m control.ListedMember) bool { return m.Region == to && !m.Gone }) {
+		if a.Replicate != keyview.Never && x.free(s, to) {
 			x.expect(a, "replicate", a.Replicate, x.call(a.Region, s.Shared.Account, "ReplicateKey", map[string]any{"KeyId": a.Key, "ReplicaRegion": to}))
 			break
 		}
 	}
+}
+
+// free says whether a Region runs and has no member of a key, nor is to have one.
+func (x *trial) free(s *control.KeyState, region string) bool {
+	listed := slices.ContainsFunc(s.Shared.Members, func(m control.ListedMember) bool { return m.Region == region && !m.Gone })
+	return !listed && x.call(region, s.Shared.Account, "DescribeKey", map[string]any{"KeyId": s.KeyID}) != nil
 }
 
 func (x *trial) promote(a keyview.Ability, s *control.KeyState) {
@@ -178,7 +184,7 @@ func (x *trial) promote(a keyview.Ability, s *control.KeyState) {
 			x.expect(a, "promote", a.Promote, x.call(s.Shared.Primary, s.Shared.Account, "UpdatePrimaryRegion", map[string]any{"KeyId": a.Key, "PrimaryRegion": a.Region}))
 		}
 	case keyview.Forced:
-		x.expect(a, "promote", a.Promote, x.world.ForcePromote(x.t.Context(), s.Shared.Account, a.Key, a.Region, false))
+		x.expect(a, "promote", a.Promote, x.world.ForcePromote(x.t.Context(), s.Shared.Account, a.Key, a.Region, true)) // where a node without its majority runs, too
 	}
 }
 

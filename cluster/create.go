@@ -36,6 +36,7 @@ type Options struct {
 	// Throttle is the YAML of package throttle; empty: no request quotas, nil: those that the cluster has.
 	Throttle []byte
 	Decisions
+	Logging
 	// AttestationRoots is PEM: the certificates that attestation documents must lead to.
 	AttestationRoots []byte
 	// Identity says who may call; nil: as stored, or whom nobody wrote down.
@@ -138,6 +139,9 @@ func plan(o Options) (*layout.Cluster, error) {
 	c := &layout.Cluster{
 		Format: layout.Format, ID: uuid.NewString(), Host: DefaultHost, Port: o.Port, Consistency: o.Consistency, Transport: o.Transport,
 	}
+	if err := o.Logging.enter(c); err != nil {
+		return nil, err
+	}
 	if err := o.Decisions.enter(c); err != nil {
 		return nil, err
 	}
@@ -207,6 +211,9 @@ func (c *Cluster) accommodate(o Options) error {
 		return err
 	}
 	if err := c.changeSetting("transport", &c.File.Transport, o.Transport); err != nil {
+		return err
+	}
+	if err := c.changeLogging(o.Logging); err != nil {
 		return err
 	}
 	if err := c.changeDecisions(o.Decisions); err != nil {

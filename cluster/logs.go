@@ -114,6 +114,9 @@ func (r *logReader) close() {
 // stamp returns the time at the start of a line in a form that sorts.
 func stamp(text string) string {
 	word, _, _ := strings.Cut(text, " ")
+	if object, ok := strings.CutPrefix(text, `{"time":"`); ok { // as JSON
+		word, _, _ = strings.Cut(object, `"`)
+	}
 	t, err := time.Parse(time.RFC3339Nano, strings.TrimPrefix(word, "time="))
 	if err != nil {
 		return ""

@@ -39,7 +39,8 @@ type Handler func(ctx context.Context, src string, kind Kind, envelope []byte) [
 // nothing that it carries is trusted because of it, and nothing is stored in it.
 type Bus interface {
 	// Request sends an envelope to the leader of dst and returns its answer.
-	// Errors: ErrUnreachable, ErrNoAnswer, the context's, each possibly wrapped.
+	// Errors: ErrUnreachable, ErrNoAnswer, the context's, each possibly wrapped. The trace of ctx goes along, beside the
+	// envelope; the handler finds it with trace.Incoming. It is nobody's word.
 	Request(ctx context.Context, dst string, kind Kind, envelope []byte) ([]byte, error)
 	// Serve answers requests to this Region with h until stop is called, which waits for the calls of
 	// h that run. Only the Region's leader serves.

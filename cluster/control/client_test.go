@@ -83,6 +83,32 @@ func TestClientAsks(t *testing.T) {
 	}
 }
 
+// TestProfile asks for each profile where net/http/pprof serves it.
+func TestProfile(t *testing.T) {
+	var asked string
+	c := connect(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.RequestURI() + " " + r.Header.Get("Authorization")
+		fmt.Fprint(w, "a profile")
+	})
+	for what, path := range map[string]string{
+		"cpu": "/debug/pprof/profile?seconds=7", "heap": "/debug/pprof/heap?gc=1", "goroutine": "/debug/pprof/goroutine", "trace": "/debug/pprof/trace?seconds=7",
+	} {
+		var out strings.Builder
+		if err := c.Profile(t.Context(), what, 7, &out); err != nil || out.String() != "a profile" || asked != path+" Bearer secret" {
+			t.Errorf("%s: %q from %s, %v", what, out.String(), asked, err)
+		}
+	}
+	asked = ""
+	for _, bad := range []struct {
+		what    string
+		seconds int
+	}{{"cpu", 0}, {"cpu", MaxProfileSeconds + 1}, {"cmdline", 1}, {"../v1/shutdown", 1}, {"", 1}} {
+		if err := c.Profile(t.Context(), bad.what, bad.seconds, &strings.Builder{}); err == nil || asked != "" {
+			t.Errorf("asked for %q over %d seconds: %q", bad.what, bad.seconds, asked)
+		}
+	}
+}
+
 func TestRefusalsAndBrokenAnswers(t *testing.T) {
 	for _, tc := range []struct{ answer, says string }{
 		{`{"error":"no such thing"}`, "no such thing"},

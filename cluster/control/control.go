@@ -21,6 +21,7 @@
 //	GET  /v1/members           []Member, as the node knows them
 //	POST /v1/members           Member to add without a vote, or, when it has caught up, with one; the leader's to do
 //	DELETE /v1/members/{id}    ends a membership; the leader's to do
+//	GET  /debug/pprof/...      profiles, as package net/http/pprof serves them
 //	POST /v1/shutdown          moves leadership away, then stops; the answer comes first
 //
 // A refusal is {"error": "..."} with a status of 400 or more: 409 for what may become possible, 503 where another node

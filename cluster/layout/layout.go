@@ -48,6 +48,8 @@ type Cluster struct {
 	Authorization      string   `json:"authorization,omitempty"`    // soft: what policies deny goes on, and is in the log
 	Explain            bool     `json:"explain,omitempty"`          // callers may ask why they are allowed or denied
 	GrantDelayMillis   *int64   `json:"grantDelayMillis,omitempty"` // until a grant counts without its token; nil: as the lag profile says
+	LogFormat          string   `json:"logFormat,omitempty"`        // json; empty: text
+	LogLevel           string   `json:"logLevel,omitempty"`         // debug, warn, error; empty: info
 	ClockOffsetSeconds int64    `json:"clockOffsetSeconds"`
 	Identity           string   `json:"identity,omitempty"` // where identity.yaml was copied from
 	Regions            []Region `json:"regions"`            // in the order given; Region i (from 1) has ports Port+10*i…

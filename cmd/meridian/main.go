@@ -35,7 +35,7 @@ const (
 func main() {
 	a := &app{out: os.Stdout, err: os.Stderr, env: os.Getenv}
 	a.runNode = func(ctx context.Context, dir layout.Dir, name string, log *slog.Logger) error {
-		tracer, end := a.tracer(ctx, otlp.Identity{Instance: name, Region: layout.RegionOf(name), Version: buildVersion()})
+		tracer, end := a.tracer(ctx, otlp.Identity{Instance: name, Region: layout.RegionOf(name), Version: buildVersion()}, log)
 		defer end()
 		return node.Run(ctx, dir, name, node.Options{Version: buildVersion(), Tracer: tracer, Logger: log})
 	}

@@ -12,12 +12,9 @@ import (
 	"meridian/region/trace/otlp"
 )
 
-func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.err, nil)) }
-
 // tracer is where this process's traces go, and what ends it. What is wrong with the environment costs the traces and
 // nothing else.
-func (a *app) tracer(ctx context.Context, id otlp.Identity) (*trace.Tracer, func()) {
-	log := a.logger()
+func (a *app) tracer(ctx context.Context, id otlp.Identity, log *slog.Logger) (*trace.Tracer, func()) {
 	t, end, err := otlp.FromEnvironment(ctx, a.env, id, log)
 	if err != nil {
 		log.Warn("calls are not traced", "err", err)
@@ -44,7 +41,7 @@ func (a *app) node() *cobra.Command {
 			if err := cluster.Claim(c.Dir, name); err != nil {
 				return err
 			}
-			return a.runNode(cmd.Context(), c.Dir, name, a.logger())
+			return a.runNode(cmd.Context(), c.Dir, name, c.Logger(a.err))
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the node's name, such as us-east-1/1 (needed)")
@@ -66,8 +63,9 @@ func (a *app) front() *cobra.Command {
 			if err := cluster.Claim(c.Dir, ""); err != nil {
 				return err
 			}
-			front := cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), a.logger()).Follow(c.Dir)
-			tracer, end := a.tracer(cmd.Context(), otlp.Identity{Instance: "front", Version: buildVersion()})
+			log := c.Logger(a.err)
+			front := cluster.NewFrontDoor(c.File, cluster.DefaultTempo(), log).Follow(c.Dir)
+			tracer, end := a.tracer(cmd.Context(), otlp.Identity{Instance: "front", Version: buildVersion()}, log)
 			defer end()
 			front.Instrument(buildVersion(), tracer)
 			return front.Run(cmd.Context())
@@ -87,7 +85,7 @@ func (a *app) supervise() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := a.logger()
+			log := c.Logger(a.err)
 			c.Note = func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) }
 			return c.Supervise(cmd.Context())
 		},

@@ -85,6 +85,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.logs(),
 		a.audit(),
 		a.metrics(),
+		a.profile(),
 		a.verify(),
 		a.faults(),
 		a.sim(),

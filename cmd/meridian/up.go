@@ -43,6 +43,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
   meridian up --transport http
   meridian up --detach --lag aws-like
   meridian up --grant-delay 5m --explain
+  meridian up --log-format json --log-level debug
   meridian up --authorization soft
   meridian up --detach --seed-file keys.yaml
   meridian up --throttle aws
@@ -119,6 +120,8 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.StringVar(&o.Authorization, "authorization", "", "enforce, or soft: calls that policies deny go on, and the nodes' logs say so (default enforce)")
 	f.BoolVar(&explain, "explain", false, "answer calls with the header x-meridian-explain: 1 with the reasons of their decisions")
 	f.StringVar(&o.GrantDelay, "grant-delay", "", "how long a new grant does not count for those without its token, in Region time, or lag: as the lag profile says (default lag)")
+	f.StringVar(&o.LogFormat, "log-format", "", "form of the processes' logs: text or json (default text)")
+	f.StringVar(&o.LogLevel, "log-level", "", "what they hold: debug (each call), info, warn or error (default info)")
 	f.StringVar(&roots, "attestation-roots", "", "PEM file with the root certificates that attestation documents must lead to; it is kept in the cluster's folder")
 	f.StringVar(&identityFile, "identity", "", "YAML file of accounts, users, roles, access keys and their policies; it is kept in the cluster's folder")
 	f.StringVar(&throttle, "throttle", "", "request quotas: aws, off or a YAML file; kept in the cluster's folder (default off)")

@@ -82,6 +82,7 @@ func logged(log string) string {
 		return ""
 	}
 	_, line, _ := strings.Cut(log, " level=")
+	line, _, _ = strings.Cut(line, " took=")
 	line, stack, panicked := strings.Cut(line, " stack=")
 	if panicked && strings.Contains(stack, "DescribeKey") {
 		line += " stack=..."
@@ -108,6 +109,30 @@ func TestForwardedRequest(t *testing.T) {
 	}
 	if a.Header.Get(RequestIDHeader) != call.RequestID || a.Header.Get(SessionHeader) != "eu-west-1.1.42" {
 		t.Errorf("headers are %v", a.Header)
+	}
+}
+
+// TestOneLineForACallThatFailed counts the lines of calls that ended with 500 and more, by whom and how they came.
+func TestOneLineForACallThatFailed(t *testing.T) {
+	for _, tc := range []struct {
+		key, target string
+		forwarded   bool
+		want        string // of the line; empty: there is none
+	}{
+		{key: "unavailable", want: "level=WARN msg=request request=the-id operation=DescribeKey account=1 status=500 code=KeyUnavailableException"},
+		{key: "unavailable", forwarded: true},
+		{key: "broken", want: `level=ERROR msg="request failed" request=the-id operation=DescribeKey account=1 error="the disk is on fire"`},
+		{key: "broken", forwarded: true, want: `level=ERROR msg="request failed" request=the-id operation=DescribeKey account=1 error="the disk is on fire"`},
+		{key: "missing"},
+		{key: "fine"},
+	} {
+		var log bytes.Buffer
+		handler(&fake{}, &log).Handle(t.Context(), Request{ID: "the-id", Forwarded: tc.forwarded, Raw: kmsapi.Raw{
+			Header: http.Header{"X-Amz-Target": {"TrentService.DescribeKey"}, "Authorization": {"1"}}, Body: []byte(`{"KeyId":"` + tc.key + `"}`),
+		}})
+		if n := strings.Count(log.String(), "\n"); n > 1 || (n == 1) != (tc.want != "") || !strings.Contains(log.String(), tc.want) {
+			t.Errorf("%s (forwarded: %v) is logged as %q", tc.key, tc.forwarded, log.String())
+		}
 	}
 }
 

@@ -38,7 +38,8 @@ type Config struct {
 	RequestID func() string
 	// Node names this node in answers.
 	Node string
-	// Log gets internal failures as errors and each request at level debug; nil discards.
+	// Log gets internal failures as errors, other answers of 500 and more as warnings (once: by the node that the caller
+	// reached), and each request at level debug; nil discards.
 	Log *slog.Logger
 	// MaxBody limits bodies in bytes; zero means DefaultMaxBody.
 	MaxBody int64
@@ -122,7 +123,7 @@ func (h *Handler) Handle(ctx context.Context, q Request) Answer {
 	if err != nil {
 		return h.refuse(call, op.Name, in, err, start)
 	}
-	h.finish(Outcome{Operation: op.Name, Status: http.StatusOK, Took: time.Since(start), Call: call, Input: in, Output: out})
+	h.finish(Outcome{Operation: op.Name, Status: http.StatusOK, Took: time.Since(start), Call: call, Input: in, Output: out}, slog.LevelDebug)
 	return Answer{Status: http.StatusOK, Header: h.header(call), Body: body}
 }
 
@@ -221,14 +222,18 @@ func (p *panicError) Error() string {
 // refuse answers with a fault; what is no fault becomes one that tells the caller nothing.
 func (h *Handler) refuse(call *kmsapi.Call, operation string, in kmsapi.Input, err error, start time.Time) Answer {
 	var fault *kmsapi.Fault
-	if !errors.As(err, &fault) || fault == nil {
+	said := !errors.As(err, &fault) || fault == nil
+	if said {
 		fault = kmsapi.Errorf(kmsapi.KMSInternalException, "The request was rejected because of an internal failure. The request can be retried.")
 		h.logFailure(call, operation, err)
 	}
-	status := fault.StatusCode()
+	status, level := fault.StatusCode(), slog.LevelDebug
+	if status >= http.StatusInternalServerError && !said && !call.Forwarded { // the node that the caller reached says it
+		level = slog.LevelWarn
+	}
 	h.finish(Outcome{
 		Operation: operation, Code: fault.Code, Status: status, Took: time.Since(start), Call: call, Input: in, Fault: fault,
-	})
+	}, level)
 	return Answer{Status: status, Header: h.header(call), Body: faultBody(fault)}
 }
 
@@ -256,8 +261,21 @@ func (h *Handler) logFailure(call *kmsapi.Call, operation string, err error) {
 	h.config.Log.Error("request failed", attributes...)
 }
 
-func (h *Handler) finish(o Outcome) {
-	h.config.Log.Debug("request", "request", o.Call.RequestID, "operation", o.Operation, "account", o.Call.Caller.Account, "status", o.Status, "code", o.Code, "took", o.Took)
+// reason is what a fault of the service says, for the log. What it says about a caller's mistake may repeat what the
+// caller sent, and is left out.
+func reason(f *kmsapi.Fault) string {
+	if f == nil || f.StatusCode() < http.StatusInternalServerError {
+		return ""
+	}
+	return f.Message
+}
+
+// finish logs how a request ended, and tells who observes.
+func (h *Handler) finish(o Outcome, level slog.Level) {
+	if h.config.Log.Enabled(context.Background(), level) {
+		h.config.Log.Log(context.Background(), level, "request", "request", o.Call.RequestID, "operation", o.Operation,
+			"account", o.Call.Caller.Account, "status", o.Status, "code", o.Code, "why", reason(o.Fault), "took", o.Took)
+	}
 	if h.config.Observe != nil {
 		h.config.Observe(o)
 	}

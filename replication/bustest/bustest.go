@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"meridian/region/trace"
 	"meridian/replication"
 )
 
@@ -51,6 +54,7 @@ func Run(t *testing.T, fixture func(t *testing.T, a, b string) Fixture) {
 		{"StopEndsServing", stopEnds},
 		{"AnotherServesAfterStop", servesAgain},
 		{"CutAndHealed", cutAndHealed},
+		{"ATraceGoesAlong", traceGoesAlong},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, fixture(t, a, b)) })
 	}
@@ -95,6 +99,21 @@ func wantError(t *testing.T, err error, either ...error) {
 		}
 	}
 	t.Fatalf("error %v, not one of %v", err, either)
+}
+
+// traceGoesAlong sends a request in a trace, and one in none.
+func traceGoesAlong(t *testing.T, f Fixture) {
+	serve(t, f.B, func(ctx context.Context, _ string, _ replication.Kind, _ []byte) []byte {
+		return []byte("in " + trace.Incoming(ctx))
+	})
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	traced, _ := trace.New(noop.NewTracerProvider()).Continue(ctx, "tell", parent)
+	got, err := f.A.Request(traced, b, replication.KindRecord, []byte("hello"))
+	want(t, got, err, "in "+parent)
+	got, err = f.A.Request(ctx, b, replication.KindRecord, []byte("hello"))
+	want(t, got, err, "in ")
 }
 
 func answersArrive(t *testing.T, f Fixture) {

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"meridian/region/trace"
 	"meridian/replication"
 )
 
@@ -113,6 +114,7 @@ type fate struct {
 	lostThere bool
 	lostBack  bool
 	timeout   time.Duration
+	trace     string // that the request is part of
 }
 
 func (n *Network) fate(src, dst string, kind replication.Kind, envelope []byte) fate {
@@ -151,6 +153,7 @@ func (b *Bus) Request(ctx context.Context, dst string, kind replication.Kind, en
 	}
 	n := b.network
 	f := n.fate(b.region, dst, kind, envelope)
+	f.trace = trace.Parent(ctx)
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	answers := make(chan answer, len(f.there))
@@ -183,7 +186,7 @@ func (n *Network) carry(src, dst string, kind replication.Kind, envelope []byte,
 	if s := n.server(dst); s == nil {
 		a.err = fmt.Errorf("%w: nobody leads %s", replication.ErrUnreachable, dst)
 	} else {
-		a.envelope = s.handle(src, kind, envelope)
+		a.envelope = s.handle(f.trace, src, kind, envelope)
 		if a.envelope == nil {
 			return
 		}
@@ -224,9 +227,9 @@ type serving struct {
 	running sync.WaitGroup
 }
 
-func (s *serving) handle(src string, kind replication.Kind, envelope []byte) []byte {
+func (s *serving) handle(parent, src string, kind replication.Kind, envelope []byte) []byte {
 	defer s.running.Done()
-	return s.handler(s.ctx, src, kind, envelope)
+	return s.handler(trace.Arrived(s.ctx, parent), src, kind, envelope)
 }
 
 // Serve implements replication.Bus.

@@ -73,7 +73,7 @@ func parseCurrent(text string) (string, error) {
 	if format > Format {
 		return "", fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrNewer, format, Format)
 	}
-	if _, ok := generationNumber(name); !ok {
+	if _, ok := generationNumber(name); !ok || format < 1 {
 		return "", fmt.Errorf("%s is damaged", currentFile)
 	}
 	return name, nil

@@ -61,9 +61,11 @@ func (s *Store) acquire() *generation {
 	}
 }
 
-// openGeneration opens the database of that name, or makes it.
-func (s *Store) openGeneration(name string) (*generation, error) {
-	db, err := pebble.Open(s.dir.at(name), s.options())
+// openGeneration opens the database of that name, which must be there already, or must not.
+func (s *Store) openGeneration(name string, exists bool) (*generation, error) {
+	o := s.options()
+	o.ErrorIfNotExists, o.ErrorIfExists = exists, !exists
+	db, err := pebble.Open(s.dir.at(name), o)
 	if err != nil {
 		return nil, fmt.Errorf("generation %s: %w", name, err)
 	}

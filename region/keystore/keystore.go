@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -37,7 +38,7 @@ type Config struct {
 	Logger *slog.Logger // nil: silent
 
 	MemTableBytes uint64 // 0: 16 MiB
-	CacheBytes    int64  // 0: 16 MiB
+	CacheBytes    int64  // 0: 64 MiB, filled as there are rows to read
 }
 
 // Change is what one committed batch did.
@@ -72,7 +73,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	if err := s.load(); err != nil {
 		s.cache.Unref()
-		return nil, fmt.Errorf("open state: %w", err)
+		return nil, fmt.Errorf("open state: %w", oneLine{err})
 	}
 	s.guard.armed.Store(true)
 	return s, nil
@@ -96,7 +97,7 @@ func newStore(cfg Config) (*Store, error) {
 		cfg.MemTableBytes = 16 << 20
 	}
 	if cfg.CacheBytes == 0 {
-		cfg.CacheBytes = 16 << 20
+		cfg.CacheBytes = 64 << 20 // indexes and filters of a million keys fit in; else each look for a row that is not there reads them again
 	}
 	s := &Store{cache: pebble.NewCache(cfg.CacheBytes)}
 	s.guard = &guard{FS: cfg.FS, fatal: func(err error) error { return s.fatal(fmt.Errorf("disk of the state: %w", err)) }}
@@ -118,7 +119,7 @@ func (s *Store) load() error {
 	if name == "" {
 		return s.create()
 	}
-	g, err := s.openGeneration(name)
+	g, err := s.openGeneration(name, true)
 	if err != nil {
 		return err
 	}
@@ -128,6 +129,9 @@ func (s *Store) load() error {
 	}
 	if err == nil {
 		err = knows(s.cfg.Domain, levelOf(s.cfg.Domain, reader{g.db, s.fail}))
+	}
+	if err == nil {
+		err = g.joined(m, unflushedTables*s.cfg.MemTableBytes)
 	}
 	if err != nil {
 		return errors.Join(err, g.db.Close())
@@ -145,7 +149,7 @@ func (s *Store) create() error {
 	if err != nil {
 		return err
 	}
-	g, err := s.openGeneration(name)
+	g, err := s.openGeneration(name, false)
 	if err != nil {
 		return err
 	}
@@ -197,6 +201,15 @@ func (s *Store) fail(doing string, err error) {
 }
 
 func (s *Store) fatal(err error) error {
-	s.broken.Do(func() { s.cfg.Fatal(err) })
+	s.broken.Do(func() { s.cfg.Fatal(oneLine{err}) })
 	return err
 }
+
+// oneLine is an error in one line: the database names each of several missing files in a line of its own.
+type oneLine struct{ error }
+
+// Error implements error.
+func (e oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", "; ") }
+
+// Unwrap returns the error as it came.
+func (e oneLine) Unwrap() error { return e.error }

@@ -81,7 +81,7 @@ func (s *Store) gather(in *streamReader) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.openGeneration(name)
+	g, err := s.openGeneration(name, false)
 	if err == nil {
 		if err = fill(g.db, in); err == nil {
 			return g, nil

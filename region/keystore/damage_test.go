@@ -75,8 +75,8 @@ func TestDamage(t *testing.T) {
 // that it still knows. That is noticed by the records between them, which are missing.
 func TestHole(t *testing.T) {
 	entries := history(32, 250)
-	fs := vfs.NewMem()
-	s := open(t, fs)
+	disk := vfs.NewCrashableMem()
+	s := open(t, disk)
 	for _, part := range [][]eventlog.Entry{entries[:100], entries[100:200], entries[200:]} {
 		s.Apply(part)
 		if len(part) == 100 {
@@ -85,6 +85,7 @@ func TestHole(t *testing.T) {
 			}
 		}
 	}
+	fs := killed(disk)
 	files := filesUnder(t, fs, "state")
 	manifest := files[slices.IndexFunc(files, func(path string) bool { return kindOf(path) == "MANIFEST" })]
 	whole := contentsOf(t, fs, manifest)
@@ -109,8 +110,8 @@ func TestHole(t *testing.T) {
 // table yet.
 func worn(t *testing.T, entries []eventlog.Entry, closed bool) vfs.FS {
 	t.Helper()
-	fs := vfs.NewMem()
-	s, err := Open(config(fs))
+	disk := vfs.NewCrashableMem()
+	s, err := Open(config(disk))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,16 +128,19 @@ func worn(t *testing.T, entries []eventlog.Entry, closed bool) vfs.FS {
 			}
 		}
 	}
-	at := vfs.FS(fs)
-	if !closed {
-		killed := vfs.NewMem()
-		copyFiles(t, fs, killed, filesUnder(t, fs, "state"))
-		at = killed
-	}
+	left := killed(disk)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return at
+	if closed {
+		left = killed(disk)
+	}
+	return left
+}
+
+// killed is what is on a disk at one moment, all that was written to it.
+func killed(disk *vfs.MemFS) *vfs.MemFS {
+	return disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
 }
 
 // contents is all that a store holds.

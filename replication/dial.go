@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+
+	"meridian/cluster/layout"
 	"meridian/replication/lagprofile"
 )
 
@@ -24,8 +26,8 @@ type Dials struct {
 
 // Validate says what is wrong with dials.
 func (d *Dials) Validate() error {
-	if d.Format != DialFormat {
-		return fmt.Errorf("dials have format %d, this program knows %d", d.Format, DialFormat)
+	if err := layout.CheckFormat("it", d.Format, DialFormat); err != nil {
+		return err
 	}
 	if len(d.Paused) > 1024 || slices.Contains(d.Paused, "") {
 		return errors.New("dials: the paused Regions are not names of Regions")

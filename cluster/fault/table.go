@@ -122,8 +122,8 @@ func (r Rule) from(src, dst string) bool {
 
 // Validate says what is wrong with a table.
 func (t Table) Validate() error {
-	if t.Format != Format {
-		return fmt.Errorf("fault table has format %d, this program knows %d", t.Format, Format)
+	if err := layout.CheckFormat("fault table", t.Format, Format); err != nil {
+		return err
 	}
 	if len(t.Rules) > MaxRules {
 		return fmt.Errorf("fault table has %d rules, at most %d are allowed", len(t.Rules), MaxRules)

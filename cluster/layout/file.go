@@ -129,11 +129,8 @@ func decode(path string, b []byte, v any) error {
 	if err := json.Unmarshal(b, &head); err != nil {
 		return fmt.Errorf("%s is damaged: %w", path, err)
 	}
-	switch {
-	case head.Format > Format:
-		return fmt.Errorf("%s has format %d, this program knows %d: %w", path, head.Format, Format, ErrNewer)
-	case head.Format < 1:
-		return fmt.Errorf("%s is damaged: it has no format", path)
+	if err := CheckFormat(path, head.Format, Format); err != nil {
+		return err
 	}
 	if err := json.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%s is damaged: %w", path, err)
@@ -264,4 +261,16 @@ func (c *Cluster) Names() []string {
 func RegionOf(node string) string {
 	region, _, _ := strings.Cut(node, "/")
 	return region
+}
+
+// CheckFormat refuses a file, or what else has a format, that a program does not know: found is its format, known the
+// newest one of the program.
+func CheckFormat(what string, found, known int) error {
+	switch {
+	case found > known:
+		return fmt.Errorf("%s has format %d, this program knows up to %d: %w", what, found, known, ErrNewer)
+	case found < 1:
+		return fmt.Errorf("%s is damaged: it has no format", what)
+	}
+	return nil
 }

@@ -18,6 +18,7 @@ import (
 // Other nodes never see the head. A snapshot without one is of a build that wrote none.
 const (
 	headMagic    = "MRDRAFT1"
+	headVersion  = len(headMagic) - 1 // where its digit is
 	maxHead      = 1 << 20
 	headFixBytes = len(headMagic) + 4 + checksumBytes
 )
@@ -59,8 +60,13 @@ type readCloser struct {
 
 // takeHead reads past the head, if there is one, and returns how long it was.
 func takeHead(in *bufio.Reader, meta *raft.SnapshotMeta) (int, error) {
-	if magic, err := in.Peek(len(headMagic)); err != nil || string(magic) != headMagic {
-		return 0, nil // an error comes again with the next read
+	switch magic, err := in.Peek(len(headMagic)); {
+	case err != nil:
+		return 0, nil // it comes again with the next read
+	case string(magic) > headMagic && string(magic[:headVersion]) == headMagic[:headVersion]:
+		return 0, fmt.Errorf("%w: a snapshot's head has version %q, this build reads up to %q", ErrNewer, magic[headVersion:], headMagic[headVersion:])
+	case string(magic) != headMagic:
+		return 0, nil
 	}
 	fix := make([]byte, headFixBytes)
 	if _, err := io.ReadFull(in, fix); err != nil {

@@ -19,8 +19,8 @@ import (
 var (
 	// ErrKeystore refuses bytes that are no keystore, were changed, or are sealed under another root.
 	ErrKeystore = errors.New("keystore is damaged or sealed under another root key")
-	// ErrNewer refuses a keystore that a later build wrote.
-	ErrNewer = errors.New("keystore has a newer format than this build reads")
+	// ErrNewer refuses a file that a later build wrote.
+	ErrNewer = errors.New("it is of a newer format")
 )
 
 // A keystore is magic, version, salt, then the sealed contents. The key is derived from the root and
@@ -108,7 +108,7 @@ func Decode(b []byte, root *Root) (*Ring, error) {
 		return nil, ErrKeystore
 	}
 	if v := binary.BigEndian.Uint16(b[len(keystoreMagic):]); v > keystoreVersion {
-		return nil, fmt.Errorf("%w: version %d, not %d", ErrNewer, v, keystoreVersion)
+		return nil, fmt.Errorf("%w: it has version %d, this build reads up to %d", ErrNewer, v, keystoreVersion)
 	}
 	header := b[:headerBytes]
 	aead, nonce, err := root.fileCipher(header[headerBytes-saltBytes:])

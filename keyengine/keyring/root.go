@@ -13,8 +13,12 @@ import (
 // ErrRoot refuses a file that is no root key of a format that this build reads.
 var ErrRoot = errors.New("not a root key")
 
-// rootHeader is the first line of a root key's file; the number is the version of its format.
-const rootHeader = "meridian-root-key 1\n"
+// rootHeader is the first line of a root key's file, rootForm its form; the number is the version of the format.
+const (
+	rootForm    = "meridian-root-key %d\n"
+	rootHeader  = "meridian-root-key 1\n"
+	rootVersion = 1
+)
 
 // Root is the key of one node under which its keystore is sealed. It prints as «redacted».
 type Root struct{ primitive.Material }
@@ -56,6 +60,9 @@ func LoadRoot(path string) (*Root, error) {
 func parseRoot(text []byte) (*Root, error) {
 	digits, ok := bytes.CutPrefix(text, []byte(rootHeader))
 	if !ok {
+		if v, ok := rootFormat(text); ok && v > rootVersion {
+			return nil, fmt.Errorf("%w: it has version %d, this build reads up to %d", ErrNewer, v, rootVersion)
+		}
 		return nil, ErrRoot
 	}
 	digits, ok = bytes.CutSuffix(digits, []byte("\n"))
@@ -68,4 +75,10 @@ func parseRoot(text []byte) (*Root, error) {
 		return nil, ErrRoot // not the error itself, which quotes the file
 	}
 	return &Root{primitive.NewMaterial(secret)}, nil
+}
+
+// rootFormat reads the version of a root key of any version.
+func rootFormat(text []byte) (version int, ok bool) {
+	_, err := fmt.Fscanf(bytes.NewReader(text), rootForm, &version)
+	return version, err == nil
 }

@@ -3,6 +3,7 @@ package keystore
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -66,6 +67,9 @@ func (s *Store) openGeneration(name string, exists bool) (*generation, error) {
 	o := s.options()
 	o.ErrorIfNotExists, o.ErrorIfExists = exists, !exists
 	db, err := pebble.Open(s.dir.at(name), o)
+	if err != nil && strings.Contains(err.Error(), "unknown format major version") { // Pebble has no other mark for it
+		err = fmt.Errorf("%w: this build reads up to version %d: %w", ErrNewer, pebble.FormatNewest, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("generation %s: %w", name, err)
 	}

@@ -131,8 +131,11 @@ func newStreamReader(r io.Reader) (*streamReader, error) {
 	if !bytes.HasPrefix(magic, []byte(streamMagic)) {
 		return nil, errors.New("not a snapshot of a state")
 	}
-	if f := magic[len(streamMagic)]; f == 0 || f > Format {
-		return nil, fmt.Errorf("snapshot has format %d, this build reads up to %d", f, Format)
+	switch f := magic[len(streamMagic)]; {
+	case f == 0:
+		return nil, errors.New("snapshot has no format")
+	case f > Format:
+		return nil, fmt.Errorf("%w: the snapshot has format %d, this build reads up to %d", ErrNewer, f, Format)
 	}
 	kind, payload, err := s.frame()
 	if err != nil {

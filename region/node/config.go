@@ -83,7 +83,7 @@ func Load(dir layout.Dir, name string, log *slog.Logger) (c Config, err error) {
 		return c, fmt.Errorf("%s: %w", dir.ClusterFile(), err)
 	}
 	if c.Ring, err = openRing(&c); err != nil {
-		return c, fmt.Errorf("open the key ring of %s: %w; %s", name, err, c.cure())
+		return c, fmt.Errorf("open the key ring of %s: %w; %s", name, err, c.remedy(err))
 	}
 	c.Identity = dir.IdentityFile()
 	if c.Sessions, err = keyring.OpenSessions(dir.SessionKey(), c.Cluster.ID, rand.Reader); err != nil {
@@ -177,7 +177,7 @@ func (c *Config) listen() (err error) {
 func checkNodeFile(c *Config) error {
 	f, err := layout.ReadNode(c.Dir)
 	if errors.Is(err, layout.ErrNewer) {
-		return err
+		return err // which says what to do
 	}
 	if err != nil {
 		return fmt.Errorf("node %s: %w; %s", c.Node.Name, err, c.cure())

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
+	"meridian/cluster/layout"
 	"meridian/eventlog"
+	"meridian/eventlog/raftlog"
 	"meridian/keyengine"
+	"meridian/keyengine/keyring"
 	"meridian/region/keystore"
 )
 
@@ -52,7 +56,16 @@ func (m *members) able(ctx context.Context) (uint32, error) {
 // newer reports whether an error says that this program is too old for what it read. Nothing is wrong with the node's
 // files then.
 func newer(err error) bool {
-	return errors.Is(err, eventlog.ErrNewer) || errors.Is(err, keystore.ErrNewer)
+	return slices.ContainsFunc([]error{eventlog.ErrNewer, keystore.ErrNewer, raftlog.ErrNewer, keyring.ErrNewer, layout.ErrNewer},
+		func(kind error) bool { return errors.Is(err, kind) })
+}
+
+// remedy is what helps a node that an error of its files keeps from starting.
+func (c *Config) remedy(err error) string {
+	if newer(err) {
+		return c.outdated()
+	}
+	return c.cure()
 }
 
 // outdated is what helps a node whose program is too old.

@@ -127,11 +127,8 @@ func (n *Node) openStore() (err error) {
 			}
 		},
 	})
-	if newer(err) {
-		return fmt.Errorf("%w; %s", err, c.outdated())
-	}
 	if err != nil {
-		return fmt.Errorf("%w; %s", err, c.cure())
+		return fmt.Errorf("%s: %w; %s", c.Dir.State(), err, c.remedy(err))
 	}
 	n.later(func() {
 		if err := n.store.Close(); err != nil {
@@ -172,8 +169,8 @@ func (n *Node) openLog() (err error) {
 		transport.Close()
 	}
 	switch {
-	case errors.Is(err, raftlog.ErrNewer):
-		return fmt.Errorf("%s: %w", c.Dir.Raft(), err)
+	case newer(err):
+		return fmt.Errorf("%s: %w; %s", c.Dir.Raft(), err, c.outdated())
 	case errors.Is(err, raftlog.ErrLostDisk):
 		return fmt.Errorf("%s: %w: this node lost its disk and must not come back under its old id, for it forgot its votes; %s",
 			c.Dir.Raft(), err, c.cure())

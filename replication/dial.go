@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-
 	"meridian/cluster/layout"
 	"meridian/replication/lagprofile"
 )

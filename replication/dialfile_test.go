@@ -16,7 +16,7 @@ var dialFiles = map[string]string{
 	`{"format":1,"version":7,"lag":{"name":"x","seed":3,"classes":{"status":{"shape":"constant","valuesNanos":[5]}}},"paused":["us-east-1"]}`: "",
 	`{"format":1}`:               "",
 	`{"format":2}`:               "it has format 2, this program knows up to 1",
-	`{}`:                         "dials have format 0",
+	`{}`:                         "it has no format",
 	`not json`:                   "dials: invalid character",
 	``:                           "dials: unexpected end",
 	`{"format":1,"version":-1}`:  "cannot unmarshal",

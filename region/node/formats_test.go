@@ -102,16 +102,7 @@ func TestNewerFormats(t *testing.T) {
 
 // refusesNewer tries a kind of file in a copy of the folder.
 func refusesNewer(t *testing.T, c *nodetest.Cluster, name string, kind file, path string) {
-	copied := *c
-	copied.Dir = layout.Dir(t.TempDir())
-	if err := os.CopyFS(string(copied.Dir), os.DirFS(string(c.Dir))); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range pathsUnder(t, string(copied.Dir)) { // copies can be read by others
-		if err := os.Chmod(filepath.Join(string(copied.Dir), path), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	copied := copyOf(t, c)
 	path = filepath.Join(string(copied.Dir), path)
 	kind.newer(t, path)
 	err := error(nil)
@@ -119,7 +110,7 @@ func refusesNewer(t *testing.T, c *nodetest.Cluster, name string, kind file, pat
 		err = kind.reads(path)
 	} else {
 		var n *node.Node
-		if n, err = start(&copied, name); err == nil {
+		if n, err = start(copied, name); err == nil {
 			n.Close()
 		}
 	}

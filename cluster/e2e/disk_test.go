@@ -14,22 +14,22 @@ import (
 
 // TestDiskFails lets the calls of a leader's process to its disk fail, come late, or be left out while they report
 // success. On an error the node ends with its own exit code and the Region goes on; with a sound disk it comes back
-// with everything.
+// with everything, and where the disk is not trusted any more, a new member does in its place.
 func TestDiskFails(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Skip("strace is not installed")
 	}
 	c := breakable(t)
-	for _, f := range []struct{ what, calls, inject string }{
-		{"a failed sync", "fsync,fdatasync", ":error=EIO"},
-		{"a failed write", "pwrite64", ":error=EIO"},
-		{"a full disk", "pwrite64", ":error=ENOSPC"},
-		{"slow syncs", "fsync,fdatasync", ":delay_enter=100000"},
-		{"lying syncs", "fsync,fdatasync", ":retval=0"},
+	for _, f := range []struct{ what, calls, inject, cure string }{
+		{"a failed sync", "fsync,fdatasync", ":error=EIO", "start"},
+		{"a failed write", "pwrite64", ":error=EIO", "replace"},
+		{"a full disk", "pwrite64", ":error=ENOSPC", "start"},
+		{"slow syncs", "fsync,fdatasync", ":delay_enter=100000", "start"},
+		{"lying syncs", "fsync,fdatasync", ":retval=0", "start"},
 	} {
 		sound := t.Run(f.what, func(t *testing.T) {
 			victim := c.leader(t, west)
-			before := createKey(t, c.patient(west), false)
+			was, before := idOf(t, c, victim), createKey(t, c.patient(west), false)
 			detach := injected(t, c.pidOf(t, victim), f.calls, f.inject)
 			during := createKey(t, c.patient(west), false) // if need be from the next leader
 			if strings.Contains(f.inject, "error") {
@@ -39,7 +39,10 @@ func TestDiskFails(t *testing.T) {
 				detach()
 				c.do(t, "kill", victim)
 			}
-			c.do(t, "start", victim)
+			c.do(t, f.cure, victim)
+			if is := idOf(t, c, victim); (is != was) != (f.cure == "replace") {
+				t.Errorf("after %s %s is %s, it was %s", f.cure, victim, is, was)
+			}
 			n, err := strconv.Atoi(victim[strings.IndexByte(victim, '/')+1:])
 			ok(t, err)
 			for _, key := range []string{before, during} {

@@ -3,16 +3,24 @@ package keyengine
 import (
 	"meridian/keyengine/family"
 	"meridian/keyengine/kmsapi"
+	"meridian/keyengine/policy"
 )
 
+// Kind is of what kind a key is that another Region asks about. What an older one leaves out is empty.
+type Kind struct{ Spec, Usage, Origin string }
+
 // AuthorizeReplica decides, in the Region of a replica to be made, whether the caller of ReplicateKey may
-// make a key here, and tag it, and whether the replica's policy leaves the caller able to replace it.
-func (v *View) AuthorizeReplica(f Facts, ref Ref, init family.Init) error {
+// make a key of this kind here, and tag it, and whether the replica's policy leaves the caller able to replace it.
+func (v *View) AuthorizeReplica(f Facts, ref Ref, kind Kind, init family.Init) error {
 	if f.Asker == nil {
 		return nil
 	}
 	a := *f.Asker
 	in := &kmsapi.CreateKeyRequest{Tags: apiTags(init.Tags), MultiRegion: new(true), BypassPolicyLockoutSafetyCheck: new(init.BypassSafety)}
+	if kind.Spec != "" {
+		in.KeySpec, in.KeyUsage, in.Origin = new(kmsapi.KeySpec(kind.Spec)), new(kmsapi.KeyUsageType(kind.Usage)), new(kmsapi.OriginType(kind.Origin))
+	}
+	a.Given = policy.Values{"kms:multiregionkeytype": {"REPLICA"}}
 	a.Input, f.Asker = in, &a
 	if err := v.authorizeNew(f, "CreateKey", in.Tags); err != nil || init.Policy == "" {
 		return err

@@ -2,6 +2,10 @@ package keyengine
 
 import "meridian/keyengine/kmsapi"
 
+// LevelCaller is the feature level from which on a family's record says who asked for a replica or for a hand-off, so that
+// the other Region decides about the same caller also when the record is all that it hears.
+const LevelCaller = 2
+
 // RaiseLevel lets the log of this Region hold the events of a feature level, for ever: all members of its log must know
 // them. A level that the Region has is no error.
 type RaiseLevel struct{ Level uint32 }

@@ -9,8 +9,12 @@ import (
 	"meridian/keyengine/policy"
 )
 
-// ReplicateKey asks another Region for a replica of a primary key.
-type ReplicateKey struct{ Request *kmsapi.ReplicateKeyRequest }
+// ReplicateKey asks another Region for a replica of a primary key. Caller says who asks, in the form in which that
+// Region can decide about the same caller; empty: it goes by the name alone.
+type ReplicateKey struct {
+	Request *kmsapi.ReplicateKeyRequest
+	Caller  []byte
+}
 
 // Operation implements Command.
 func (ReplicateKey) Operation() string { return "ReplicateKey" }
@@ -35,6 +39,7 @@ func (c ReplicateKey) decide(d *draft) (any, error) {
 	init := family.Init{
 		Policy: val(in.Policy), Description: key.Description, Tags: key.Tags,
 		By: d.facts.Caller.ARN, BypassSafety: val(in.BypassPolicyLockoutSafetyCheck),
+		Caller: c.Caller,
 	}
 	if region == d.place.Region {
 		return nil, t.refused(&family.Refusal{Cause: family.AlreadyExists})
@@ -68,7 +73,7 @@ func pendingInit(r *family.Record) (bytes int) {
 }
 
 func initBytes(i family.Init) int {
-	bytes := len(i.Policy) + len(i.Description) + len(i.By)
+	bytes := len(i.Policy) + len(i.Description) + len(i.By) + len(i.Caller)
 	for _, tag := range i.Tags {
 		bytes += len(tag.Key) + len(tag.Value)
 	}
@@ -112,9 +117,10 @@ func (d *draft) multiRegionKey(op string, id *string, other string) (*target, er
 }
 
 // UpdatePrimaryRegion begins the hand-off of the primary role to a replica. It has not happened yet
-// when the caller hears that it was accepted.
+// when the caller hears that it was accepted. Caller is as in ReplicateKey.
 type UpdatePrimaryRegion struct {
 	Request *kmsapi.UpdatePrimaryRegionRequest
+	Caller  []byte
 }
 
 // Operation implements Command.
@@ -129,5 +135,9 @@ func (c UpdatePrimaryRegion) decide(d *draft) (any, error) {
 	if !arn.ValidRegion(region) {
 		return nil, fault(kmsapi.ValidationException, "PrimaryRegion %s is not a Region.", region)
 	}
-	return nil, d.ask(t, family.UpdatePrimary{To: region})
+	move := family.UpdatePrimary{To: region}
+	if len(c.Caller) > 0 {
+		move.By, move.Caller = d.facts.Caller.ARN, c.Caller
+	}
+	return nil, d.ask(t, move)
 }

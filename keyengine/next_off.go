@@ -3,7 +3,7 @@
 package keyengine
 
 // FeatureLevel is the newest feature level that this program knows.
-const FeatureLevel = 1
+const FeatureLevel = LevelCaller
 
 // DescriptionUpdated replaces a key's description.
 type DescriptionUpdated struct {

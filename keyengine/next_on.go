@@ -4,10 +4,10 @@ package keyengine
 
 // FeatureLevel is the newest feature level that this program knows. This file is a level that does not exist: tests
 // build a second program with it, which knows one version of one event more, and have both in one cluster.
-const FeatureLevel = 2
+const FeatureLevel = LevelCaller + 1
 
 // NextMark is what the new version of DescriptionUpdated adds to a description.
-const NextMark = " (as of level 2)"
+const NextMark = " (as of the next level)"
 
 // DescriptionUpdated replaces a key's description.
 type DescriptionUpdated struct {

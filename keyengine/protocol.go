@@ -83,8 +83,10 @@ func (c ReceiveRecord) decide(d *draft) (any, error) {
 		return nil, nil
 	}
 	init := d.initFor(r)
-	if f := d.refuseReplica(ref, init); f != nil && c.Refuse == "" {
-		c.Refuse = f.Error()
+	if c.Refuse == "" && !live(localOrNew(d.rows, ref)) {
+		if f := d.refuseReplica(ref, init); f != nil {
+			c.Refuse = f.Error()
+		}
 	}
 	err := d.family(ref, family.ReceiveRecord{
 		Record: c.Record, Signature: c.Signature, Certificates: c.Certificates,

@@ -19,10 +19,7 @@ type asked struct {
 
 // asker is who makes a call, for the decisions about it.
 func (r *Region) asker(call *kmsapi.Call, in kmsapi.Input, tokens []keyengine.GrantRef) *keyengine.Asker {
-	caller := identity.Of(call)
-	if caller == nil { // who came by another way than a verified signature acts for an account
-		caller = r.directory().RootCaller(r.Place.Partition, call.Caller.Account)
-	}
+	caller := r.callerOf(call)
 	whole := &asked{r.asks, arrival{r: r, call: call, caller: caller, in: in}}
 	a := &whole.Asker
 	a.Who, a.Policies = &caller.Who, &caller.Policies

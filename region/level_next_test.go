@@ -51,7 +51,7 @@ func TestLevelRises(t *testing.T) {
 	}
 	able.Store(9) // the others are newer still
 	w.nodes[0].LookAtLevel(t.Context())
-	if got := describe(); !strings.HasSuffix(got, keyengine.NextMark) || w.nodes[0].Level() != 2 {
+	if got := describe(); !strings.HasSuffix(got, keyengine.NextMark) || w.nodes[0].Level() != keyengine.FeatureLevel {
 		t.Errorf("after all know it: level %d, %q", w.nodes[0].Level(), got)
 	}
 }
@@ -60,7 +60,7 @@ func TestLevelRises(t *testing.T) {
 func TestEventsAboveTheLevel(t *testing.T) {
 	marked := codec.Encode(keyengine.DescriptionUpdated{Account: "000000000000", KeyID: "k", Mark: "!"})
 	early := &eventlog.Record{Events: []eventlog.Event{marked}}
-	right := &eventlog.Record{Events: []eventlog.Event{codec.Encode(keyengine.LevelRaised{Level: 2}), marked}}
+	right := &eventlog.Record{Events: []eventlog.Event{codec.Encode(keyengine.LevelRaised{Level: keyengine.FeatureLevel}), marked}}
 	d := region.Domain{Place: place}
 	if err := d.Evolve(new(rows.Memory), 1, early); err == nil || errors.Is(err, eventlog.ErrNewer) {
 		t.Errorf("above the level: %v", err)

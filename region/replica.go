@@ -18,8 +18,13 @@ func (r *Region) ReplicateKey(ctx context.Context, call *kmsapi.Call, in *kmsapi
 	if err != nil {
 		return nil, err
 	}
-	command := keyengine.ReplicateKey{Request: in}
+	traveller, err := r.travelling(call)
+	if err != nil {
+		return nil, err
+	}
+	command := keyengine.ReplicateKey{Request: in, Caller: r.recordable(traveller)}
 	pre := replication.Pre{Operation: replication.PreReplicate, Init: replicaInit(call, in)}
+	pre.Init.Caller = traveller
 	if err := r.consent(ctx, call, command, *in.KeyId, *in.ReplicaRegion, pre); err != nil {
 		return nil, err
 	}
@@ -38,14 +43,19 @@ func replicaInit(call *kmsapi.Call, in *kmsapi.ReplicateKeyRequest) family.Init 
 	return init
 }
 
-// UpdatePrimaryRegion implements kmsapi.Service. It returns when the hand-off has begun.
+// UpdatePrimaryRegion implements kmsapi.Service. It returns when the hand-off has begun. What the other Region cannot say
+// in time it decides when the record arrives: until then the role does not move, and a no takes the hand-off back.
 func (r *Region) UpdatePrimaryRegion(ctx context.Context, call *kmsapi.Call, in *kmsapi.UpdatePrimaryRegionRequest) error {
 	p, err := r.decider()
 	if err != nil {
 		return err
 	}
-	command := keyengine.UpdatePrimaryRegion{Request: in}
-	pre := replication.Pre{Operation: replication.PreUpdatePrimary, Init: family.Init{By: call.Caller.ARN}}
+	traveller, err := r.travelling(call)
+	if err != nil {
+		return err
+	}
+	command := keyengine.UpdatePrimaryRegion{Request: in, Caller: r.recordable(traveller)}
+	pre := replication.Pre{Operation: replication.PreUpdatePrimary, Init: family.Init{By: call.Caller.ARN, Caller: traveller}}
 	if err := r.consent(ctx, call, command, *in.KeyId, *in.PrimaryRegion, pre); err != nil {
 		return err
 	}
@@ -64,7 +74,7 @@ func (r *Region) consent(ctx context.Context, call *kmsapi.Call, command keyengi
 	if _, _, repeated := view.Remembered(dedupKey(call, command.Operation())); repeated {
 		return nil
 	}
-	ref, _, err := view.Resolve(facts, command.Operation(), keyID)
+	ref, spec, err := view.Resolve(facts, command.Operation(), keyID)
 	if err == nil {
 		_, err = keyengine.Decide(view, facts, command)
 	}
@@ -74,7 +84,10 @@ func (r *Region) consent(ctx context.Context, call *kmsapi.Call, command keyengi
 		}
 		return err
 	}
-	pre.Partition, pre.Account, pre.KeyID = r.Place.Partition, ref.Account, ref.KeyID
+	pre.Partition, pre.Account, pre.KeyID, pre.Spec = r.Place.Partition, ref.Account, ref.KeyID, spec
+	if l, ok := view.Family(ref); ok {
+		pre.Usage, pre.Origin = l.Record.Usage, l.Record.Origin
+	}
 	if fault := r.relay.Precheck(ctx, dst, pre); fault != nil {
 		return fault
 	}
@@ -98,19 +111,6 @@ func (f forRelay) Propose(ctx context.Context, c keyengine.Command, secrets []ev
 	return f.decideOwn(ctx, p, c, secrets)
 }
 
-// askerNamed is who asked in another Region, as this one knows them. What a session alone knows, its tags
-// and policies, stays in the Region of the call.
-func (r *Region) askerNamed(name string) (*keyengine.Asker, *kmsapi.Fault) {
-	if name == "" { // the other Region is older than this question
-		return nil, nil
-	}
-	caller, ok := r.directory().Principal(r.Place.Partition, name)
-	if !ok {
-		return nil, kmsapi.Errorf(kmsapi.AccessDeniedException, "User: %s is not known in Region %s.", name, r.Place.Region)
-	}
-	return r.askerFor(caller), nil
-}
-
 // NextLeaf implements replication.Region. Where this node does not lead any more, the leaf is one
 // that no record can use: Propose will fail.
 func (f forRelay) NextLeaf() uint64 {
@@ -123,12 +123,9 @@ func (f forRelay) NextLeaf() uint64 {
 // Precheck implements replication.Region.
 func (f forRelay) Precheck(ctx context.Context, pre replication.Pre) (fault *kmsapi.Fault) {
 	ref := keyengine.Ref{Account: pre.Account, KeyID: pre.KeyID}
-	asker, fault := f.askerNamed(pre.Init.By)
-	if fault == nil {
-		facts := f.ownFacts()
-		if facts.Now = f.Now(); asker != nil {
-			facts.Asker, facts.Caller = asker, kmsapi.Principal{Account: asker.Who.Account, ARN: asker.Who.ARN}
-		}
+	facts := f.ownFacts()
+	facts.Now = f.Now()
+	if fault = f.cameFrom(pre, &facts); fault == nil {
 		f.snapshot(func(v *keyengine.View) { fault = judge(v, facts, ref, pre) })
 	}
 	if fault != nil {
@@ -145,13 +142,17 @@ func judge(v *keyengine.View, f keyengine.Facts, ref keyengine.Ref, pre replicat
 	var fault *kmsapi.Fault
 	switch pre.Operation {
 	case replication.PreReplicate:
-		if err := v.AuthorizeReplica(f, ref, pre.Init); errors.As(err, &fault) {
+		kind := keyengine.Kind{Spec: pre.Spec, Usage: pre.Usage, Origin: pre.Origin}
+		if err := v.AuthorizeReplica(f, ref, kind, pre.Init); errors.As(err, &fault) {
 			return fault
 		}
 		return v.PrecheckReplica(ref, pre.Init)
 	case replication.PreUpdatePrimary:
 		if err := v.AuthorizePrimary(f, ref); errors.As(err, &fault) {
 			return fault
+		}
+		if pre.Arrived { // whether the key is fit the family says itself, in the log's order
+			return nil
 		}
 		return v.PrecheckPrimary(ref)
 	}

@@ -186,7 +186,10 @@ func (b *KeyBody) validate() error {
 
 func (b *PreBody) validate() error {
 	p := &b.Pre
-	return within(name(string(p.Operation)), name(p.Partition), name(p.Account), name(p.KeyID), name(p.From))
+	return within(
+		name(string(p.Operation)), name(p.Partition), name(p.Account), name(p.KeyID), name(p.From),
+		len(p.Init.Caller) <= family.MaxCaller, len(p.Spec) <= maxName, len(p.Usage) <= maxName, len(p.Origin) <= maxName,
+	)
 }
 
 func (b *DigestBody) validate() error {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meridian/keyengine/canonical"
+	"meridian/keyengine/family"
 	"meridian/keyengine/kmsapi"
 )
 
@@ -36,6 +37,34 @@ func (s *session) giveConsent(ctx context.Context, src string, b *PreBody) *Answ
 		a.FaultCode, a.Reason = f.Code, shorten(f.Message)
 	}
 	return a
+}
+
+// Asks returns what a record that has arrived asks of this Region, so that the Region decides about its caller: to make
+// a replica, or to take the primary role. What was consented to before is not asked again.
+func Asks(region string, l *family.Local, r *family.Record) (p Pre, asks bool) {
+	p = Pre{
+		Partition: r.Partition, Account: r.Account, KeyID: r.KeyID, From: r.Primary,
+		Spec: r.Spec, Usage: r.Usage, Origin: r.Origin, Arrived: true,
+	}
+	if !l.Record.Version.Less(r.Version) {
+		return p, false
+	}
+	if h := r.Handoff; h != nil && h.To == region && l.Live() {
+		p.Operation, p.Init = PreUpdatePrimary, family.Init{By: h.By, Caller: h.Caller}
+		return p, !l.Updating || l.Ready != h.Attempt
+	}
+	for i := range r.Members {
+		m := &r.Members[i]
+		if m.Region != region || m.Gone || l.Live() || !l.Inc.Less(m.Inc) {
+			continue
+		}
+		p.Operation = PreReplicate
+		if m.Init != nil {
+			p.Init = *m.Init
+		}
+		return p, true
+	}
+	return p, false
 }
 
 // shorten keeps a text within what an answer may hold, cutting between characters.

@@ -252,8 +252,12 @@ func (s *session) enter(ctx context.Context, by keyengine.Sender, ref keyengine.
 	receive := keyengine.ReceiveRecord{Record: b.Record, Signature: b.Signature, Certificates: b.Certificates, By: by}
 	newer := l.Record.Version.Less(b.Record.Version)
 	unborn := !l.Live() || !l.Complete
+	refuse, err := s.reasonAgainst(ctx, l, &b.Record)
+	if err != nil {
+		return err
+	}
+	receive.Refuse = refuse
 	if newer && unborn {
-		receive.Refuse = s.reasonAgainst(ctx, l, &b.Record)
 		if err := s.config.Region.Propose(ctx, receive, nil); err != nil {
 			return err
 		}
@@ -265,7 +269,7 @@ func (s *session) enter(ctx context.Context, by keyengine.Sender, ref keyengine.
 	if !newer && (len(arrived.materials) == 0 || !l.Live()) {
 		return nil
 	}
-	receive.Refuse, receive.Carried = "", arrived.materials
+	receive.Carried = arrived.materials
 	return s.config.Region.Propose(ctx, receive, arrived.secrets)
 }
 
@@ -277,24 +281,21 @@ func completes(l *family.Local, arrived *opened) bool {
 	return family.Completable(&with)
 }
 
-// reasonAgainst is why this Region does not become the member that the record would make it, or "".
-func (s *session) reasonAgainst(ctx context.Context, l *family.Local, r *family.Record) string {
-	for i := range r.Members {
-		m := &r.Members[i]
-		if m.Region != s.config.Place.Region || m.Gone || l.Live() || !l.Inc.Less(m.Inc) {
-			continue
-		}
-		p := Pre{
-			Operation: PreReplicate, Partition: r.Partition, Account: r.Account, KeyID: r.KeyID, From: r.Primary,
-		}
-		if m.Init != nil {
-			p.Init = *m.Init
-		}
-		if f := s.config.Region.Precheck(ctx, p); f != nil && !temporary(f) {
-			return shorten(f.Error())
-		}
+// reasonAgainst is why this Region does not do what the record asks of it, or "". A question that cannot be decided now
+// is an error: the record is not taken in, and comes again.
+func (s *session) reasonAgainst(ctx context.Context, l *family.Local, r *family.Record) (string, error) {
+	p, asks := Asks(s.config.Place.Region, l, r)
+	if !asks {
+		return "", nil
 	}
-	return ""
+	switch f := s.config.Region.Precheck(ctx, p); {
+	case f == nil:
+		return "", nil
+	case temporary(f):
+		return "", fmt.Errorf("decide about the caller of %s: %w", p.Operation, f)
+	default:
+		return shorten(f.Error()), nil
+	}
 }
 
 // temporary reports whether a fault is a failure of the service and no verdict.

@@ -54,7 +54,14 @@ type Pre struct {
 	Account   string       `cbor:"3,keyasint"`
 	KeyID     string       `cbor:"4,keyasint"`
 	From      string       `cbor:"5,keyasint"` // the primary that asks; filled in and checked by the relays
-	Init      family.Init  `cbor:"6,keyasint"` // By names the caller; the rest is of a replica to be made
+	Init      family.Init  `cbor:"6,keyasint"` // By and Caller say who asks; the rest is of a replica to be made
+	// Spec, Usage and Origin are those of the key that a replica is to be made of; an older Region leaves them out.
+	Spec   string `cbor:"7,keyasint,omitempty"`
+	Usage  string `cbor:"8,keyasint,omitempty"`
+	Origin string `cbor:"9,keyasint,omitempty"`
+	// Arrived says that the question comes with the record itself: for a hand-off, only whether the caller may have
+	// it is left to be decided, for the family decides the rest.
+	Arrived bool `cbor:"-"`
 }
 
 // Lag is how far another Region is behind this one, as this Region's leader knows it.

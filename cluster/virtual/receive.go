@@ -39,8 +39,12 @@ func (s *site) takeRecord(ctx context.Context, l *node, m *message) {
 	newer := local.Record.Version.Less(m.record.record.Version)
 	unborn := !local.Live() || !local.Complete
 	materials, secrets := s.wrap(l, m, local)
+	refuse, decided := s.reasonAgainst(ctx, l, local, &m.record.record)
+	if !decided {
+		return
+	}
+	receive.Refuse = refuse
 	if newer && unborn { // a replica is born in two entries
-		receive.Refuse = s.reasonAgainst(ctx, l, local, &m.record.record)
 		if l.of.Propose(ctx, receive, nil) != nil {
 			return
 		}
@@ -56,28 +60,22 @@ func (s *site) takeRecord(ctx context.Context, l *node, m *message) {
 	if !newer && (len(materials) == 0 || !local.Live()) {
 		return
 	}
-	receive.Refuse, receive.Carried = "", materials
+	receive.Carried = materials
 	_ = l.of.Propose(ctx, receive, secrets)
 }
 
-// reasonAgainst is why a Region does not take the replica that a record gives it; empty: it does.
-func (s *site) reasonAgainst(ctx context.Context, l *node, local *family.Local, r *family.Record) string {
-	for i := range r.Members {
-		m := &r.Members[i]
-		if m.Region != s.name || m.Gone || local.Live() || !local.Inc.Less(m.Inc) {
-			continue
-		}
-		p := replication.Pre{
-			Operation: replication.PreReplicate, Partition: r.Partition, Account: r.Account, KeyID: r.KeyID, From: r.Primary,
-		}
-		if m.Init != nil {
-			p.Init = *m.Init
-		}
-		if f := l.of.Precheck(ctx, p); f != nil && f.StatusCode() < 500 {
-			return f.Error()
-		}
+// reasonAgainst is why a Region does not do what a record asks of it; empty: it does. It says no where that cannot be
+// decided now: the record comes again.
+func (s *site) reasonAgainst(ctx context.Context, l *node, local *family.Local, r *family.Record) (reason string, ok bool) {
+	p, asks := replication.Asks(s.name, local, r)
+	if !asks {
+		return "", true
 	}
-	return ""
+	f := l.of.Precheck(ctx, p)
+	if f == nil {
+		return "", true
+	}
+	return f.Error(), f.StatusCode() < 500
 }
 
 // completes says whether a new replica holds every material with those that arrived.

@@ -83,11 +83,15 @@ func golden(e eventlog.Event) (string, error) {
 // changed: an event that changes gets a new version and a second file.
 func TestGoldenEvents(t *testing.T) {
 	for _, k := range kinds() {
-		got, err := golden(Encode(sample(k)))
+		e := Encode(sample(k))
+		if Level(e) > keyengine.LevelCaller { // of a level that does not exist
+			continue
+		}
+		got, err := golden(e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := goldenFile(k, k.version)
+		file := goldenFile(k, e.Version)
 		want, err := os.ReadFile(file)
 		if errors.Is(err, os.ErrNotExist) && *update {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -130,6 +134,12 @@ func TestEveryVersionForEver(t *testing.T) {
 		got, err := golden(e)
 		if err != nil || got != string(text) {
 			t.Errorf("%s: %v\n%s", file, err, got)
+		}
+		// What the first level could say is written as it was: a Region's older nodes read it.
+		if back, err := Decode(e); err != nil {
+			t.Errorf("%s: %v", file, err)
+		} else if again := Encode(back); Level(e) == 1 && (again.Version > e.Version && again.Version > byNumber[e.Type].version) {
+			t.Errorf("%s: is written as version %d now", file, again.Version)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"meridian/eventlog"
+	"meridian/keyengine"
+	"meridian/keyengine/family"
 )
 
 // raise is a version of an event that came with a feature level above the first. An event is written in the oldest
@@ -14,6 +16,46 @@ type raise struct {
 	version uint8
 	level   uint32
 	needs   func(event any) bool // whether it takes this version to say event
+}
+
+// raises are the versions of events that came with feature levels above the first, the oldest first.
+func raises() []raise { return append(withCallers(), next()...) }
+
+// withCallers are the events that hold a family's record, from the level on at which it may say who asked.
+func withCallers() (list []raise) {
+	for _, k := range shared() {
+		if _, holds := recordIn(k.example); holds {
+			list = append(list, raise{number: k.number, version: k.version + 1, level: keyengine.LevelCaller, needs: saysWhoAsked})
+		}
+	}
+	return list
+}
+
+// saysWhoAsked reports whether the record of an event says who asked.
+func saysWhoAsked(event any) bool {
+	r, ok := recordIn(event)
+	if !ok {
+		return false
+	}
+	asked := r.Handoff != nil && (r.Handoff.By != "" || len(r.Handoff.Caller) > 0)
+	return asked || slices.ContainsFunc(r.Members, func(m family.Member) bool { return m.Init != nil && len(m.Init.Caller) > 0 })
+}
+
+// recordIn is the family's record that an event holds.
+func recordIn(event any) (r family.Record, holds bool) {
+	switch e := event.(type) {
+	case family.RecordAccepted:
+		return e.Record, true
+	case family.ReplicaCreated:
+		return e.Record, true
+	case family.ReplicaRefused:
+		return e.Record, true
+	case family.Orphaned:
+		return e.Record, true
+	case family.Event:
+		return family.WrittenRecord(e)
+	}
+	return r, false
 }
 
 // versionOf is the oldest version that can say event.

@@ -2,5 +2,5 @@
 
 package codec
 
-// raises are the versions of events that came with feature levels above the first, the oldest first. There are none yet.
-func raises() []raise { return nil }
+// next are the versions of events of a level that is yet to come.
+func next() []raise { return nil }

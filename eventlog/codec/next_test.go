@@ -17,7 +17,7 @@ func TestNextLevel(t *testing.T) {
 		level   uint32
 	}{
 		{version: 1, level: 1},
-		{mark: keyengine.NextMark, version: 2, level: 2},
+		{mark: keyengine.NextMark, version: 2, level: keyengine.FeatureLevel},
 	} {
 		event := keyengine.DescriptionUpdated{Account: "111122223333", KeyID: "k", Description: "d", Mark: c.mark}
 		e := Encode(event)

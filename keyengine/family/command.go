@@ -35,8 +35,13 @@ type (
 		Init Init
 		Life uint64 // of the Region To, as far as it is known; 0 is 1
 	}
-	// UpdatePrimary begins a hand-off of the primary role.
-	UpdatePrimary struct{ To string }
+	// UpdatePrimary begins a hand-off of the primary role. By and Caller say who asked: the other Region
+	// decides about the caller, too.
+	UpdatePrimary struct {
+		To     string
+		By     string
+		Caller []byte
+	}
 	// Rotate adds a pending material. With origin EXTERNAL it makes the pending material current instead,
 	// and Material and Type are ignored.
 	Rotate struct {
@@ -67,7 +72,8 @@ type (
 type (
 	// ReceiveRecord is a record that arrived from a Region, with the materials whose secrets came
 	// along and could be opened. Refuse, when not empty, is this Region's reason not to become a
-	// member (no permission, no quota, a bad policy): it counts only where the record would create one.
+	// member (no permission, no quota, a bad policy) or not to take the primary role (no permission): it
+	// counts only where the record would create a member, or offers a hand-off that is not consented to yet.
 	ReceiveRecord struct {
 		Record       Record
 		Signature    []byte

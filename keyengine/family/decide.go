@@ -60,7 +60,7 @@ func (d *decision) command(c Command) error {
 	case Replicate:
 		return d.replicate(&c)
 	case UpdatePrimary:
-		return d.updatePrimary(c.To)
+		return d.updatePrimary(&c)
 	case Rotate:
 		return d.rotate(c)
 	case SetRotation:

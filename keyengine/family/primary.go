@@ -43,7 +43,8 @@ func laterLife(life uint64) uint64 {
 	return life
 }
 
-func (d *decision) updatePrimary(to string) error {
+func (d *decision) updatePrimary(c *UpdatePrimary) error {
+	to := c.To
 	if err := first(d.mayManage(), d.mustBeMulti()); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (d *decision) updatePrimary(to string) error {
 	}
 	r := d.next()
 	r.Attempt++
-	r.Handoff = &Handoff{To: to, Attempt: r.Attempt}
+	r.Handoff = &Handoff{To: to, Attempt: r.Attempt, By: c.By, Caller: c.Caller}
 	d.emit(HandoffBegun{Record: r, At: d.here.Now})
 	if mutant(NoFreeze) {
 		d.relinquish()

@@ -206,8 +206,17 @@ func (d *decision) resume() {
 	}
 	d.emit(FamilyResumed{})
 	if h := d.l.Record.Handoff; h != nil && h.To == d.here.Region && d.l.Live() {
-		d.consider(h.Attempt)
+		d.consider(h.Attempt, undecided(h))
 	}
+}
+
+// undecided is why a hand-off that was met while suspended goes no further: nobody was asked whether its caller may
+// have it. The caller may try again.
+func undecided(h *Handoff) string {
+	if h.By == "" && len(h.Caller) == 0 {
+		return ""
+	}
+	return "KMSInternalException: the Region was restored before it could decide about the caller"
 }
 
 // usable reports whether every material that may have been used is here.

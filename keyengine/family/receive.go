@@ -84,7 +84,7 @@ func (d *decision) acceptLiving(c *ReceiveRecord) {
 	case r.Primary == d.here.Region:
 		d.takeOver()
 	case r.Handoff != nil && r.Handoff.To == d.here.Region:
-		d.consider(r.Handoff.Attempt)
+		d.consider(r.Handoff.Attempt, c.Refuse)
 	case d.l.Updating:
 		d.emit(Thawed{})
 	}
@@ -98,14 +98,20 @@ func (d *decision) takeOver() {
 }
 
 // consider is R4. A member that is frozen stays so until a newer record says otherwise; it never
-// thaws alone, because the role may be on its way.
-func (d *decision) consider(attempt uint32) {
+// thaws alone, because the role may be on its way. Why this Region refuses who asked counts until it has
+// consented: what it has said yes to for an attempt it stands by.
+func (d *decision) consider(attempt uint32, refuse string) {
+	consented := d.l.Updating && d.l.Ready == attempt
 	switch {
 	case d.l.State != Enabled || !d.l.Complete:
 		if d.l.Refused != attempt {
 			d.emit(HandoffRefused{Attempt: attempt, Reason: d.l.State.String()})
 		}
-	case !d.l.Updating || d.l.Ready != attempt:
+	case refuse != "" && !consented:
+		if d.l.Refused != attempt {
+			d.emit(HandoffRefused{Attempt: attempt, Reason: refuse})
+		}
+	case !consented:
 		d.emit(Frozen{Attempt: attempt})
 	}
 }

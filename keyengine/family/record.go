@@ -94,6 +94,8 @@ type Rotation struct {
 type Handoff struct {
 	To      string `cbor:"1,keyasint"`
 	Attempt uint32 `cbor:"2,keyasint"`
+	By      string `cbor:"3,keyasint,omitempty"` // ARN of the caller
+	Caller  []byte `cbor:"4,keyasint,omitempty"` // the caller as the other Region needs to know it
 }
 
 // Tag is a tag of a replica to be made.
@@ -111,6 +113,7 @@ type Init struct {
 	Tags         []Tag  `cbor:"3,keyasint,omitempty"`
 	By           string `cbor:"4,keyasint,omitempty"` // ARN of the caller
 	BypassSafety bool   `cbor:"5,keyasint,omitempty"` // BypassPolicyLockoutSafetyCheck
+	Caller       []byte `cbor:"6,keyasint,omitempty"` // the caller as the other Region needs to know it
 }
 
 // Member is one Region's place in a family.

@@ -14,6 +14,7 @@ const (
 	MaxHeld      = 2 * MaxMaterials
 	MaxReason    = 1024
 	MaxRegion    = 64
+	MaxCaller    = 16 << 10
 	MaxCount     = 1 << 31 // of generations, epochs, writes, attempts, materials: none of them wraps around
 )
 
@@ -49,6 +50,8 @@ func (r *Record) validateMembers() error {
 			return errors.New("record's members are not sorted")
 		case m.Inc.Epoch == 0 || r.Version.Less(m.Inc):
 			return fmt.Errorf("record's member %s is newer than the record", m.Region)
+		case m.Init != nil && (len(m.Init.Caller) > MaxCaller || len(m.Init.By) > MaxReason):
+			return fmt.Errorf("record's member %s was asked for by a caller that is too long", m.Region)
 		case m.Fenced && !m.Gone:
 			return fmt.Errorf("record's member %s is fenced but not gone", m.Region)
 		}
@@ -65,6 +68,9 @@ func (r *Record) validateMembers() error {
 	if h := r.Handoff; h != nil {
 		if to := r.member(h.To); to == nil || to.Gone || h.To == r.Primary || h.Attempt != r.Attempt {
 			return errors.New("record's hand-off goes nowhere")
+		}
+		if len(h.Caller) > MaxCaller || len(h.By) > MaxReason {
+			return errors.New("record's hand-off was asked for by a caller that is too long")
 		}
 	}
 	return nil

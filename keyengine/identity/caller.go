@@ -25,6 +25,9 @@ type Caller struct {
 	chain       []string          // roles of the sessions that led here, this one's included
 	transitive  []string          // keys of the session tags that go on to the next role
 	sessionTags map[string]string // without those of the role
+
+	sessionPolicy   string   // given with AssumeRole, JSON; empty: none
+	sessionPolicies []string // managed session policies, by name
 }
 
 // Principal is the caller as the log of events and errors name it.

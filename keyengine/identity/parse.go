@@ -13,16 +13,17 @@ import (
 
 // Bounds of a file.
 const (
-	MaxBytes     = 4 << 20
-	maxAccounts  = 1000
-	maxOfAKind   = 5000 // users, groups, roles or policies of an account
-	maxPolicies  = 20   // of one user, group, role or level
-	maxKeys      = 2    // access keys of one user, as in AWS
-	maxGroups    = 10   // of one user
-	maxTags      = 50
-	maxUnits     = 1000
-	maxDepth     = 5 // of organisational units
-	maxDocuments = 16 << 20
+	MaxBytes           = 4 << 20
+	maxAccounts        = 1000
+	maxOfAKind         = 5000 // users, groups, roles or policies of an account
+	maxPolicies        = 20   // of one user, group, role or level
+	maxKeys            = 2    // access keys of one user, as in AWS
+	maxGroups          = 10   // of one user
+	maxTags            = 50
+	maxSessionPolicies = 10 // managed ones
+	maxUnits           = 1000
+	maxDepth           = 5 // of organisational units
+	maxDocuments       = 16 << 20
 )
 
 // reader reads a file.

@@ -87,26 +87,35 @@ func (d *Directory) Caller(partition string, s *Session, own func(accessKeyID st
 	c := d.roleCaller(partition, a, r, s.Name)
 	c.AccessKeyID, c.SourceIdentity, c.chain, c.transitive = s.AccessKeyID, s.SourceID, s.Chain, s.Transitive
 	c.Who.TokenIssued, c.Who.MFA = 1000*s.IssuedAt, new(false)
+	if err := c.enterSession(a, s.Tags, s.Policy, s.PolicyNames); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// enterSession adds to a role's caller what its session brings: tags, and policies that limit it.
+func (c *Caller) enterSession(a *account, tags []string, text string, names []string) error {
+	c.sessionPolicy, c.sessionPolicies = text, names
 	c.sessionTags = map[string]string{}
-	for i := 0; i+1 < len(s.Tags); i += 2 {
-		c.sessionTags[s.Tags[i]] = s.Tags[i+1]
+	for i := 0; i+1 < len(tags); i += 2 {
+		c.sessionTags[tags[i]] = tags[i+1]
 	}
 	c.Who.Tags = overlay(c.Who.Tags, c.sessionTags)
-	if s.Policy != "" {
-		doc, err := sessionPolicy.read(s.Policy)
+	if text != "" {
+		doc, err := sessionPolicy.read(text)
 		if err != nil {
-			return nil, fmt.Errorf("its policy: %w", ErrSession)
+			return fmt.Errorf("its policy: %w", ErrSession)
 		}
 		c.Policies.Session = append(c.Policies.Session, policy.Attached{Name: "given with AssumeRole", Document: doc})
 	}
-	for _, name := range s.PolicyNames {
+	for _, name := range names {
 		p := a.policy(name)
 		if p == nil { // a policy that is gone allows nothing, it does not set free
 			p = &policy.Attached{Name: name, Document: constant(denyAll)}
 		}
 		c.Policies.Session = append(c.Policies.Session, *p)
 	}
-	return c, nil
+	return nil
 }
 
 // overlay puts tags over others. Keys that differ in case alone are the same.

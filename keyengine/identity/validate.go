@@ -20,7 +20,7 @@ func (in *AssumeRole) check() (*Session, *kmsapi.Fault) {
 		return nil, invalid(in.SourceID, "sourceIdentity", "Member must satisfy regular expression pattern: [\\w+=,.@-]* and have length between 2 and 64")
 	case in.ExternalID != "" && (len(in.ExternalID) < 2 || len(in.ExternalID) > 1224):
 		return nil, invalid(in.ExternalID, "externalId", "Member must have length between 2 and 1224")
-	case len(in.PolicyARNs) > 10:
+	case len(in.PolicyARNs) > maxSessionPolicies:
 		return nil, kmsapi.Errorf(ValidationError, "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to 10")
 	case len(in.Tags) > maxTags:
 		return nil, kmsapi.Errorf(ValidationError, "1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to %d", maxTags)

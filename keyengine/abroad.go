@@ -28,6 +28,22 @@ func (v *View) AuthorizeReplica(f Facts, ref Ref, kind Kind, init family.Init) e
 	return v.checkNewPolicy(f, ref, nil, init.Policy, in.BypassPolicyLockoutSafetyCheck)
 }
 
+// ReplicaCall is the CreateKey that a ReplicateKey of another Region is in the replica's Region, and its answer: what a
+// record of calls says of it.
+func ReplicaCall(p Place, r *family.Record, init family.Init) (*kmsapi.CreateKeyRequest, *kmsapi.CreateKeyResponse) {
+	in := &kmsapi.CreateKeyRequest{
+		BypassPolicyLockoutSafetyCheck: new(init.BypassSafety), Description: new(init.Description), MultiRegion: new(true),
+		KeySpec: new(kmsapi.KeySpec(r.Spec)), KeyUsage: new(kmsapi.KeyUsageType(r.Usage)), Origin: new(kmsapi.OriginType(r.Origin)),
+		Tags: apiTags(init.Tags),
+	}
+	if init.Policy != "" {
+		in.Policy = new(init.Policy)
+	}
+	m := sharedMetadata(p, p.Region, Ref{Account: r.Account, KeyID: r.KeyID}, r)
+	m.Description, m.Enabled, m.KeyState = new(init.Description), new(false), new(kmsapi.KeyState(stateCreating))
+	return in, &kmsapi.CreateKeyResponse{KeyMetadata: m}
+}
+
 // AuthorizePrimary decides, in the Region of the replica that is to become primary, whether the caller may do that.
 func (v *View) AuthorizePrimary(f Facts, ref Ref) error {
 	if f.Asker == nil {

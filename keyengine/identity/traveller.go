@@ -3,7 +3,9 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"strings"
 
+	"meridian/keyengine/arn"
 	"meridian/keyengine/canonical"
 	"meridian/keyengine/policy"
 )
@@ -49,13 +51,15 @@ type Traveller struct {
 	RequestID   string   `cbor:"11,keyasint,omitempty"`
 	SourceIP    string   `cbor:"12,keyasint,omitempty"`
 	UserAgent   string   `cbor:"13,keyasint,omitempty"`
+	Role        string   `cbor:"14,keyasint,omitempty"` // ARN, of a role's session
+	Account     string   `cbor:"15,keyasint,omitempty"` // of a service, whose name says none
 }
 
 // Traveller returns c as another Region needs to know it. The caller completes how the call came.
 func (c *Caller) Traveller() Traveller {
 	return Traveller{
 		ARN: c.Who.ARN, UserID: c.Who.UserID, AccessKeyID: c.AccessKeyID, Temporary: c.Temporary, TokenIssued: c.Who.TokenIssued,
-		MFA: c.Who.MFA, Tags: sortedTags(c.sessionTags), Policy: c.sessionPolicy, PolicyNames: c.sessionPolicies, SourceID: c.SourceIdentity,
+		Role: c.Who.Role, Account: c.Who.Account, MFA: c.Who.MFA, Tags: sortedTags(c.sessionTags), Policy: c.sessionPolicy, PolicyNames: c.sessionPolicies, SourceID: c.SourceIdentity,
 	}
 }
 
@@ -94,7 +98,7 @@ func DecodeTraveller(b []byte) (*Traveller, error) {
 // Region's file. The session is not asked whether it has expired: the call was made while it was good.
 func (d *Directory) Traveller(partition string, t *Traveller) (*Caller, error) {
 	known, ok := d.Principal(partition, t.ARN)
-	if !ok || known.Who.ARN != t.ARN || known.Who.UserID != t.UserID {
+	if !ok || known.Who.ARN != t.ARN || known.Who.UserID != t.UserID || known.Who.Account != t.Account {
 		return nil, ErrStranger
 	}
 	c := *known
@@ -111,6 +115,24 @@ func (d *Directory) Traveller(partition string, t *Traveller) (*Caller, error) {
 		return nil, ErrTraveller
 	}
 	return &c, nil
+}
+
+// Named returns the caller as far as the Traveller itself says who it is, for those who tell what happened: no policies
+// are known of it, and nothing is decided by it.
+func (t *Traveller) Named() *Caller {
+	c := &Caller{AccessKeyID: t.AccessKeyID, SourceIdentity: t.SourceID, Temporary: t.Temporary}
+	c.Who = policy.Principal{Kind: policy.Root, Account: t.Account, ARN: t.ARN, UserID: t.UserID, Role: t.Role, TokenIssued: t.TokenIssued, MFA: t.MFA}
+	p, err := arn.ParsePrincipal(t.ARN)
+	kind, rest, _ := strings.Cut(p.Resource, "/")
+	switch {
+	case err != nil:
+		c.Who.Kind, c.Who.Service = policy.Service, t.ARN
+	case kind == "user":
+		c.Who.Kind, c.Who.UserName = policy.User, rest[strings.LastIndexByte(rest, '/')+1:]
+	case kind == "assumed-role":
+		c.Who.Kind = policy.RoleSession
+	}
+	return c
 }
 
 // roleOf finds the account and the role of a role's session.

@@ -26,6 +26,7 @@ func TestATravellerIsTheSameCaller(t *testing.T) {
 	temporary.Temporary, temporary.Who.TokenIssued, temporary.Who.MFA = true, 1_700_000_000_000, new(false)
 	for name, c := range map[string]*Caller{
 		"a user": alice, "a user with a session token": &temporary, "a root": d.RootCaller("aws", "111122223333"),
+		"a service":         d.AccessKeys("aws")["AKIALOGS000000000001"].Caller,
 		"a root of no file": (*Directory)(nil).RootCaller("aws", "111122223333"),
 		"a role":            assume(AssumeRole{RoleARN: auditor, SessionName: "s1"}),
 		"a role with all that a session has": assume(AssumeRole{
@@ -55,6 +56,9 @@ func TestATravellerIsTheSameCaller(t *testing.T) {
 		if !reflect.DeepEqual(got.Who, c.Who) || got.AccessKeyID != c.AccessKeyID || got.SourceIdentity != c.SourceIdentity || got.SessionName != c.SessionName {
 			t.Errorf("%s: arrived as\n%+v, was\n%+v", name, got, c)
 		}
+		if named := read.Named().Who; named.Kind != c.Who.Kind || named.UserName != c.Who.UserName || named.Role != c.Who.Role || named.Account != c.Who.Account {
+			t.Errorf("%s: named %+v", name, named)
+		}
 		if !reflect.DeepEqual(got.Policies, c.Policies) {
 			t.Errorf("%s: other policies hold there", name)
 		}
@@ -80,11 +84,11 @@ func TestATravellerIsWhoItSays(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}
-	broken := Traveller{ARN: session, UserID: known.Who.UserID, Policy: "{"}
+	broken := Traveller{ARN: session, Account: "111122223333", UserID: known.Who.UserID, Policy: "{"}
 	if _, err := d.Traveller("aws", &broken); !errors.Is(err, ErrTraveller) {
 		t.Errorf("a session policy that is none: %v", err)
 	}
-	gone := Traveller{ARN: session, UserID: known.Who.UserID, PolicyNames: []string{"arn:aws:iam::111122223333:policy/gone"}}
+	gone := Traveller{ARN: session, Account: "111122223333", UserID: known.Who.UserID, PolicyNames: []string{"arn:aws:iam::111122223333:policy/gone"}}
 	c, err := d.Traveller("aws", &gone)
 	if err != nil {
 		t.Fatal(err)

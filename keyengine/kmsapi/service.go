@@ -41,6 +41,9 @@ type Call struct {
 	Forwarded bool
 	// Raw is the request as received, for sending it on: the signature covers just that.
 	Raw Raw
+	// Meant is the ARN of the key that the request's alias meant when the call came, where the call takes the alias away: for
+	// those who tell afterwards what the call was about. Empty where nobody looked.
+	Meant string
 	// Asker is what the service keeps of the call while it answers it.
 	Asker any
 	// Judgements are what was decided about the call, where somebody wants to know.

@@ -21,6 +21,7 @@ func (r *recorder) keysOf(c *Call) (keys []arn.Key) {
 			add(keyIn(out, member))
 		}
 	}
+	add(c.Call.Meant)
 	if len(keys) > 0 || c.Input == nil {
 		return keys
 	}
@@ -31,6 +32,17 @@ func (r *recorder) keysOf(c *Call) (keys []arn.Key) {
 		}
 	}
 	return keys
+}
+
+// aliasOf returns the alias that a call is about, in the form in which AWS's entries have it: as a key. An alias by which a
+// call names its key is not what the call is about.
+func (r *recorder) aliasOf(c *Call) []resource {
+	name := textIn(reflect.ValueOf(c.Input).Elem(), "AliasName")
+	if name == "" {
+		return nil
+	}
+	a := arn.Alias{Partition: arn.PartitionOf(r.config.Region), Region: r.config.Region, Account: c.Call.Caller.Account, Name: clip(name, maxMessage)}
+	return []resource{{c.Call.Caller.Account, keyType, a.String()}}
 }
 
 // keyIn returns the ARN that a member of an answer holds, itself or as key metadata.

@@ -82,11 +82,12 @@ func Open(c Config) (*Log, error) {
 	return l, nil
 }
 
-// noted is what waits to be recorded: a call or an event.
+// noted is what waits to be recorded: a call, one of the Security Token Service, or an event.
 type noted struct {
 	call  Call
-	event *Event // nil: it is a call
-	size  int64  // bytes that it holds on to, about
+	event *Event
+	token *TokenCall
+	size  int64 // bytes that it holds on to, about
 }
 
 // Note has a call recorded. It never waits: a call for which there is no room is counted as lost.
@@ -169,8 +170,11 @@ func (l *Log) write(files *files) {
 
 func (l *Log) record(b []byte, r *recorder, n *noted) []byte {
 	l.held.Add(-n.size)
-	if n.event != nil {
+	switch {
+	case n.event != nil:
 		return r.appendEvent(b, n.event)
+	case n.token != nil:
+		return r.appendToken(b, n.token)
 	}
 	return r.appendCall(b, &n.call)
 }

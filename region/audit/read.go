@@ -22,6 +22,7 @@ type Record struct {
 		ID          string `json:"eventID"`
 		Region      string `json:"awsRegion"`
 		ErrorCode   string `json:"errorCode"`
+		ErrorText   string `json:"errorMessage"`
 		Type        string `json:"eventType"`
 		Recipient   string `json:"recipientAccountId"`
 		RequestID   string `json:"requestID"`
@@ -35,6 +36,9 @@ type Record struct {
 			Account   string `json:"accountId"`
 			InvokedBy string `json:"invokedBy"`
 		} `json:"userIdentity"`
+		Parameters struct {
+			KeyID string `json:"keyId"`
+		} `json:"requestParameters"`
 		Resources []struct {
 			ARN string `json:"ARN"`
 		} `json:"resources"`
@@ -47,12 +51,13 @@ type Record struct {
 
 // About says whether a record is about a key, given by its id or ARN.
 func (r *Record) About(key string) bool {
+	is := func(arn string) bool { return arn == key || strings.HasSuffix(arn, ":key/"+key) }
 	for _, k := range r.Event.Resources {
-		if k.ARN == key || strings.HasSuffix(k.ARN, ":key/"+key) {
+		if is(k.ARN) {
 			return true
 		}
 	}
-	return false
+	return is(r.Event.Parameters.KeyID) // an entry of another Region's UpdatePrimaryRegion has no resources
 }
 
 // parse reads a line.

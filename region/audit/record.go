@@ -9,6 +9,7 @@ import (
 
 	"meridian/keyengine"
 	"meridian/keyengine/arn"
+	"meridian/keyengine/identity"
 	"meridian/keyengine/kmsapi"
 )
 
@@ -58,7 +59,7 @@ func (r *recorder) appendCall(b []byte, noted *Call) []byte {
 	}
 	entry.shared = r.config.NewID()
 	b = entry.append(b, r.config, c.Call.Caller.Account)
-	entry.identity = foreignIdentity(c.Call)
+	entry.identity = foreignIdentity(identity.Of(c.Call), c.Call.Caller.Account)
 	for _, owner := range owners {
 		entry.id = r.config.NewID()
 		b = entry.append(b, r.config, owner)
@@ -92,7 +93,9 @@ type entry struct {
 	requestID, id  string
 	shared         string
 	readOnly       bool
+	of             string // event source; empty: the key service
 	keys           []arn.Key
+	also           []resource // what the call is about beside keys
 	kind           string
 	serviceDetails []byte
 }
@@ -104,7 +107,7 @@ func (r *recorder) entryOf(c *Call, keys []arn.Key) *entry {
 		readOnly: c.Operation.ReadOnly(), keys: keys, kind: apiCall,
 	}
 	if c.Input != nil {
-		e.parameters = r.structure(c.Input)
+		e.parameters, e.also = r.structure(said(c.Input)), r.aliasOf(c)
 	}
 	if c.Fault == nil && keyengine.TracksUse(c.Operation.Name) && len(keys) > 0 {
 		e.id = keyengine.UseEventID(keys[0].String(), c.Call.RequestID) // GetKeyLastUsage names it
@@ -191,7 +194,7 @@ func (e *entry) append(b []byte, config *Config, recipient string) []byte {
 	o.raw("userIdentity", e.identity)
 	at := time.UnixMilli(e.at).UTC()
 	o.text("eventTime", at.Format(time.RFC3339))
-	o.text("eventSource", eventSource)
+	o.text("eventSource", orElse(e.of, eventSource))
 	o.text("eventName", e.name)
 	o.text("awsRegion", config.Region)
 	o.text("sourceIPAddress", e.source)
@@ -224,23 +227,38 @@ func (e *entry) append(b []byte, config *Config, recipient string) []byte {
 	return append(o.b, '\n')
 }
 
+// resource is what a call is about.
+type resource struct{ account, kind, arn string }
+
 func (e *entry) resources(o *object) {
-	if len(e.keys) == 0 {
+	list := make([]resource, 0, len(e.keys)+len(e.also))
+	for _, k := range e.keys {
+		list = append(list, resource{k.Account, keyType, k.String()})
+	}
+	list = append(list, e.also...)
+	if len(list) == 0 {
 		return
 	}
 	o.name("resources")
 	o.b = append(o.b, '[')
-	for i, k := range e.keys {
+	for i, one := range list {
 		if i > 0 {
 			o.b = append(o.b, ',')
 		}
 		o.begin("")
-		o.text("accountId", k.Account)
-		o.text("type", keyType)
-		o.text("ARN", k.String())
+		o.text("accountId", one.account)
+		o.text("type", one.kind)
+		o.text("ARN", one.arn)
 		o.end()
 	}
 	o.b = append(o.b, ']')
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
 }
 
 func agentOf(c *kmsapi.Call) string {

@@ -11,28 +11,37 @@ import (
 
 // callerIdentity writes the userIdentity of a caller.
 func callerIdentity(c *kmsapi.Call) []byte {
+	if who := identity.Of(c); who != nil {
+		return identityOf(who, "")
+	}
+	var o object // no policies are known of it: it calls as its account
+	o.begin("")
+	o.text("type", "Root")
+	o.text("principalId", c.Caller.Account)
+	o.text("arn", c.Caller.ARN)
+	o.text("accountId", c.Caller.Account)
+	o.text("accessKeyId", c.Caller.AccessKeyID)
+	o.end()
+	return o.b
+}
+
+// identityOf writes the userIdentity of a caller for whom a service acts; empty: none does but the caller itself.
+func identityOf(who *identity.Caller, invokedBy string) []byte {
 	var o object
 	o.begin("")
-	who := identity.Of(c)
-	if who == nil { // no policies are known of it: it calls as its account
-		o.text("type", "Root")
-		o.text("principalId", c.Caller.Account)
-		o.text("arn", c.Caller.ARN)
-		o.text("accountId", c.Caller.Account)
-		o.text("accessKeyId", c.Caller.AccessKeyID)
-		o.end()
-		return o.b
-	}
 	o.text("type", kindName(who.Who.Kind))
 	o.text("principalId", who.Who.UserID)
 	o.text("arn", who.Who.ARN)
 	o.text("accountId", who.Who.Account)
 	o.text("accessKeyId", who.AccessKeyID)
 	o.text("userName", who.Who.UserName)
-	o.text("invokedBy", who.Who.Service)
+	if invokedBy == "" {
+		invokedBy = who.Who.Service
+	}
 	if who.Temporary {
 		session(&o, who)
 	}
+	o.text("invokedBy", invokedBy)
 	o.end()
 	return o.b
 }
@@ -78,16 +87,16 @@ func session(o *object, who *identity.Caller) {
 }
 
 // foreignIdentity writes what the owner of a key learns of a caller from another account.
-func foreignIdentity(c *kmsapi.Call) []byte {
-	principal := c.Caller.Account
-	if who := identity.Of(c); who != nil && who.Who.UserID != "" {
+func foreignIdentity(who *identity.Caller, account string) []byte {
+	principal := account
+	if who != nil && who.Who.UserID != "" {
 		principal = who.Who.UserID
 	}
 	var o object
 	o.begin("")
 	o.text("type", "AWSAccount")
 	o.text("principalId", principal)
-	o.text("accountId", c.Caller.Account)
+	o.text("accountId", account)
 	o.end()
 	return o.b
 }

@@ -9,6 +9,7 @@ import (
 	"meridian/keyengine/kmsapi"
 	"meridian/region/audit"
 	"meridian/region/awsjson"
+	"meridian/region/sts"
 )
 
 // openAudit begins this node's record of calls.
@@ -41,6 +42,21 @@ func (n *Node) keyNamed(account, id string) string {
 		return ""
 	}
 	return key.String()
+}
+
+// noteTokenCall has a call of the Security Token Service recorded. Any node answers those by itself.
+func (n *Node) noteTokenCall(o sts.Outcome) {
+	if o.Operation == "" || o.Caller == nil {
+		return
+	}
+	c := audit.TokenCall{
+		Name: o.Operation, RequestID: o.RequestID, Caller: o.Caller, SourceIP: o.SourceIP, UserAgent: o.UserAgent,
+		Role: o.Role, Seconds: o.Seconds, Fault: o.Fault, At: n.region.Now(),
+	}
+	if o.Issued != nil {
+		c.AccessKeyID, c.Expires, c.Became = o.Issued.AccessKeyID, o.Issued.Expires, o.Issued.Caller
+	}
+	n.audit.NoteToken(c)
 }
 
 // noteCall has a call recorded by the node that its caller reached, and by no other: what another node sent on is

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -99,10 +100,12 @@ func TestBothRegionsRecordWhatConcernsBoth(t *testing.T) {
 		out, err := c.Client("eu-west-1/1").DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: key.KeyMetadata.KeyId})
 		return err == nil && out.KeyMetadata.KeyState == "Enabled"
 	})
+	c.Settled("us-east-1/1")
 	if _, err := east.UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: key.KeyMetadata.KeyId, PrimaryRegion: aws.String("eu-west-1")}); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]int{} // Region, operation and who made it
+	seen := map[string]int{}     // Region, operation and who made it
+	requests := map[string]int{} // operation and request id
 	readers := map[string]*audit.Reader{}
 	for _, r := range []string{"us-east-1", "eu-west-1"} {
 		readers[r] = audit.NewReader(c.Dir.Node(r + "/1").Audit())
@@ -113,7 +116,8 @@ func TestBothRegionsRecordWhatConcernsBoth(t *testing.T) {
 			if err := r.Read(func(record *audit.Record) error {
 				e := &record.Event
 				seen[region+" "+e.Name+" "+e.Identity.InvokedBy]++
-				if e.Name != "SynchronizeMultiRegionKey" && !e.ReadOnly && (len(e.Resources) == 0 || e.Region != region) {
+				requests[e.Name+e.RequestID]++
+				if e.Name != "SynchronizeMultiRegionKey" && !e.ReadOnly && (!record.About(*key.KeyMetadata.KeyId) && e.Name != "CreateKey" || e.Region != region) {
 					t.Errorf("of no key or another Region: %s", record.Line)
 				}
 				return nil
@@ -121,8 +125,13 @@ func TestBothRegionsRecordWhatConcernsBoth(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		return seen["us-east-1 ReplicateKey "] == 1 && seen["eu-west-1 CreateKey AWS Internal"] == 1 &&
-			seen["us-east-1 UpdatePrimaryRegion "] == 1 && seen["eu-west-1 UpdatePrimaryRegion AWS Internal"] == 1 &&
+		return seen["us-east-1 ReplicateKey "] == 1 && seen["eu-west-1 CreateKey kms.amazonaws.com"] == 1 &&
+			seen["us-east-1 UpdatePrimaryRegion "] == 1 && seen["eu-west-1 UpdatePrimaryRegion kms.amazonaws.com"] == 1 &&
 			seen["eu-west-1 SynchronizeMultiRegionKey AWS Internal"] > 0
 	})
+	for name, n := range requests {
+		if strings.HasPrefix(name, "UpdatePrimaryRegion") && n != 2 {
+			t.Errorf("%d entries of %s, want one of each Region under the caller's request id", n, name)
+		}
+	}
 }

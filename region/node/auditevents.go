@@ -16,6 +16,7 @@ import (
 	"meridian/keyengine"
 	"meridian/keyengine/arn"
 	"meridian/keyengine/family"
+	"meridian/keyengine/identity"
 	"meridian/keyengine/kmsapi"
 	"meridian/region/audit"
 	"meridian/region/keystore"
@@ -69,13 +70,17 @@ func (n *Node) eventsOf(stored keystore.Stored) (found []audit.Event) {
 	}
 	i := 0
 	for _, command := range record.Commands {
+		var accepted *family.Record
 		for range command.Events {
 			if i >= len(record.Events) {
 				return found
 			}
 			decoded, err := codec.Decode(record.Events[i])
 			if fe, ok := decoded.(keyengine.FamilyEvent); err == nil && ok {
-				if e, ok := n.auditEvent(&command, fe); ok {
+				if a, is := fe.Event.(family.RecordAccepted); is {
+					accepted = &a.Record
+				}
+				if e, ok := n.auditEvent(&command, fe, accepted); ok {
 					e.ID, e.At = n.eventID(record, stored.Seq, i), record.At
 					found = append(found, e)
 				}
@@ -96,17 +101,20 @@ func (n *Node) eventID(record *eventlog.Record, seq uint64, i int) string {
 }
 
 // auditEvent says how an event of a family is recorded, if it is. What a caller asked this Region for is not: the call is.
-func (n *Node) auditEvent(command *eventlog.Command, fe keyengine.FamilyEvent) (audit.Event, bool) {
+// accepted is the record that came with the same command.
+func (n *Node) auditEvent(command *eventlog.Command, fe keyengine.FamilyEvent, accepted *family.Record) (audit.Event, bool) {
 	e := audit.Event{Key: n.arnOf(fe.Ref, n.config.Region.Name)}
 	switch event := fe.Event.(type) {
 	case family.ReplicaCreated:
-		e.Name, e.API = "CreateKey", true
+		n.createdFor(&e, &event.Record)
 	case family.ReplicaRefused:
-		e.Name, e.API = "CreateKey", true
-		code, message, _ := strings.Cut(event.Reason, ": ")
-		e.Fault = &kmsapi.Fault{Code: code, Message: message}
-	case family.PrimaryTaken:
-		e.Name, e.API = "UpdatePrimaryRegion", true
+		n.createdFor(&e, &event.Record)
+		e.Output, e.Fault = nil, faultIn(event.Reason)
+	case family.Frozen: // consents: the role follows
+		n.handedTo(&e, accepted)
+	case family.HandoffRefused:
+		n.handedTo(&e, accepted)
+		e.Fault = faultIn(event.Reason)
 	case family.RecordAccepted:
 		// It is the primary's key that was synchronised: AWS names that one alone.
 		e.Name, e.API, e.Key = "SynchronizeMultiRegionKey", true, n.arnOf(fe.Ref, event.Record.Primary)
@@ -121,6 +129,45 @@ func (n *Node) auditEvent(command *eventlog.Command, fe keyengine.FamilyEvent) (
 		return e, false
 	}
 	return e, true
+}
+
+// createdFor is the CreateKey that a ReplicateKey of another Region became here.
+func (n *Node) createdFor(e *audit.Event, r *family.Record) {
+	e.Name, e.API = "CreateKey", true
+	init := family.Init{}
+	for _, m := range r.Members {
+		if m.Region == n.config.Region.Name && m.Init != nil {
+			init = *m.Init
+		}
+	}
+	in, out := keyengine.ReplicaCall(n.place(), r, init)
+	e.Input, e.Output, e.Caller = in, out, callerIn(init.Caller)
+}
+
+// handedTo is the UpdatePrimaryRegion that one of another Region became here.
+func (n *Node) handedTo(e *audit.Event, accepted *family.Record) {
+	e.Name, e.API = "UpdatePrimaryRegion", true
+	e.Input = &kmsapi.UpdatePrimaryRegionRequest{KeyId: new(e.Key.String()), PrimaryRegion: new(n.config.Region.Name)}
+	if accepted != nil && accepted.Handoff != nil {
+		e.Caller = callerIn(accepted.Handoff.Caller)
+	}
+}
+
+// callerIn is who called the other Region; nil where a record of an older or a newer version does not say it.
+func callerIn(b []byte) *identity.Traveller {
+	t, err := identity.DecodeTraveller(b)
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
+// faultIn is the fault that a reason of a refusal is: a code and a message, or what state the key is in.
+func faultIn(reason string) *kmsapi.Fault {
+	if code, message, ok := strings.Cut(reason, ": "); ok {
+		return &kmsapi.Fault{Code: code, Message: message}
+	}
+	return &kmsapi.Fault{Code: kmsapi.KMSInvalidStateException, Message: "The key is " + reason + "."}
 }
 
 func (n *Node) arnOf(ref keyengine.Ref, region string) arn.Key {

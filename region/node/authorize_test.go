@@ -141,6 +141,7 @@ func TestBothRegionsDecide(t *testing.T) {
 		out, err := there.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: id})
 		return err == nil && out.KeyMetadata.KeyState == types.KeyStateEnabled
 	})
+	c.Settled(here)
 	_, err = east.UpdatePrimaryRegion(ctx, &kms.UpdatePrimaryRegionInput{KeyId: id, PrimaryRegion: aws.String("eu-west-1")})
 	denied(t, "UpdatePrimaryRegion", err, "kms:UpdatePrimaryRegion on resource: arn:aws:kms:eu-west-1:111122223333:key/"+*id)
 	if _, err := admin.UpdatePrimaryRegion(ctx, &kms.UpdatePrimaryRegionInput{KeyId: id, PrimaryRegion: aws.String("eu-west-1")}); err != nil {

@@ -3,6 +3,7 @@ package node
 import (
 	"meridian/region/awsjson"
 	"meridian/region/node/metrics"
+	"meridian/region/sts"
 	"meridian/replication"
 )
 
@@ -24,6 +25,16 @@ func (n *Node) newRelay(c replication.Config) *replication.Relay {
 func (n *Node) answered(o awsjson.Outcome) {
 	n.metrics.Called(o.Operation, o.Code, o.Took, o.Call.Forwarded)
 	n.noteCall(o)
+}
+
+// answeredSTS counts a call of the Security Token Service, and has it recorded.
+func (n *Node) answeredSTS(o sts.Outcome) {
+	code := ""
+	if o.Fault != nil {
+		code = o.Fault.Code
+	}
+	n.metrics.CalledSTS(o.Operation, code)
+	n.noteTokenCall(o)
 }
 
 // Metrics are this node's metrics.

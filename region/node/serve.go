@@ -36,11 +36,11 @@ func (n *Node) serve() error {
 			},
 		},
 		Sessions: n.keys, Partition: n.place().Partition, Region: c.Region.Name,
-		RequestID: uuid.NewString, Now: time.Now, Logger: c.Logger, Observe: n.metrics.CalledSTS,
+		RequestID: uuid.NewString, Now: time.Now, Logger: c.Logger, Observe: n.answeredSTS,
 	})
 	api := awsjson.New(awsjson.Config{
 		Service: n.region, Dispatch: n.region.Dispatch, Verifier: verifier,
-		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger, Admit: n.admit, Observe: n.answered,
+		RequestID: uuid.NewString, Node: c.Node.Name, Log: c.Logger, Admit: n.arrived, Observe: n.answered,
 	})
 	mux := http.NewServeMux()
 	calls := n.traced("node", api)

@@ -27,6 +27,15 @@ func loadThrottle(dir layout.Dir, region string) (throttle.Profile, error) {
 	return p, nil
 }
 
+// arrived is told of each call before it is carried out: it remembers which key an alias means that the call will take away,
+// and counts the call.
+func (n *Node) arrived(op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) *kmsapi.Fault {
+	if gone, ok := in.(*kmsapi.DeleteAliasRequest); ok && !call.Forwarded {
+		call.Meant = n.keyNamed(call.Caller.Account, *gone.AliasName)
+	}
+	return n.admit(op, call, in)
+}
+
 // admit counts a call against the caller's quotas, once in the Region: what changes state at the leader, which decides
 // about it; anything else at the node that it came to. A leader that is about to change may count a call, and the next
 // one again.

@@ -35,8 +35,19 @@ type Config struct {
 	RequestID func() string
 	Now       func() time.Time
 	Logger    *slog.Logger
-	// Observe, if set, is told of each request: the operation as the caller names it, and the code of the refusal, if any.
-	Observe func(operation, code string)
+	// Observe is told of each call before it is answered; nil: nobody is. It must not block.
+	Observe func(Outcome)
+}
+
+// An Outcome is what became of a call.
+type Outcome struct {
+	Operation, RequestID string
+	Caller               *identity.Caller // nil: the signature does not hold
+	SourceIP, UserAgent  string
+	Role                 *identity.AssumeRole // the request of AssumeRole, once it was read
+	Seconds              int32                // how long the session was asked to last; 0: as usual
+	Issued               *sessions.Issued     // the session that was made; nil: none. It holds a secret
+	Fault                *kmsapi.Fault        // nil: it succeeded
 }
 
 // A Handler serves requests. New makes one.
@@ -67,64 +78,73 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Refuse(w, id, kmsapi.Errorf("RequestEntityTooLarge", "The request body must be no longer than %d bytes.", maxBody))
 		return
 	}
-	action, out, fault := h.answer(r, body)
+	made := Outcome{RequestID: id, SourceIP: sourceIP(r), UserAgent: r.UserAgent()}
+	out, fault := h.answer(r, body, &made)
 	if fault != nil {
 		fault = translated(fault)
-		h.observe(action, fault.Code)
+	}
+	if made.Fault = fault; h.config.Observe != nil {
+		h.config.Observe(made)
+	}
+	if action := made.Operation; fault != nil {
 		h.config.Logger.Debug("request refused", "request", id, "service", Service, "operation", action, "code", fault.Code)
 		Refuse(w, id, fault)
-		return
-	}
-	h.observe(action, "")
-	h.config.Logger.Debug("request", "request", id, "service", Service, "operation", action)
-	write(w, id, http.StatusOK, out.named(id))
-}
-
-func (h *Handler) observe(operation, code string) {
-	if h.config.Observe != nil {
-		h.config.Observe(operation, code)
+	} else {
+		h.config.Logger.Debug("request", "request", id, "service", Service, "operation", action)
+		write(w, id, http.StatusOK, out.named(id))
 	}
 }
 
-// answer verifies a request and carries it out.
-func (h *Handler) answer(r *http.Request, body []byte) (action string, out result, fault *kmsapi.Fault) {
+// sourceIP is the address at the other end of the connection.
+func sourceIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// answer verifies a request and carries it out. What it finds out about the call it enters into made.
+func (h *Handler) answer(r *http.Request, body []byte, made *Outcome) (out result, fault *kmsapi.Fault) {
 	if r.Method != http.MethodPost && r.Method != http.MethodGet || r.URL.Path != "/" && r.URL.Path != "" {
-		return "", nil, &kmsapi.Fault{Code: "InvalidAction", Message: "Requests are sent to / with GET or POST.", Status: http.StatusNotFound}
+		return nil, &kmsapi.Fault{Code: "InvalidAction", Message: "Requests are sent to / with GET or POST.", Status: http.StatusNotFound}
 	}
 	signed, fault := h.config.Verifier.Verify(r, body)
 	if fault != nil {
-		return "", nil, fault
+		return nil, fault
 	}
 	caller, ok := signed.Identity.(*identity.Caller)
 	if !ok {
-		return "", nil, internal()
+		return nil, internal()
 	}
+	made.Caller = caller
 	p, fault := readParameters(r, body)
 	if fault != nil {
-		return "", nil, fault
+		return nil, fault
 	}
 	if v := p.text("Version"); v != version {
-		return "", nil, kmsapi.Errorf("NoSuchVersion", "The requested version (%s) is not valid, it must be %s.", clip(v), version)
+		return nil, kmsapi.Errorf("NoSuchVersion", "The requested version (%s) is not valid, it must be %s.", clip(v), version)
 	}
-	action = clip(p.text("Action"))
-	switch action {
+	made.Operation = clip(p.text("Action"))
+	switch made.Operation {
 	case "GetCallerIdentity":
 		out = &getCallerIdentity{UserID: caller.Who.UserID, Account: caller.Who.Account, ARN: caller.Who.ARN}
 	case "AssumeRole":
-		out, fault = h.assumeRole(r, caller, p)
+		out, fault = h.assumeRole(caller, p, made)
 	case "GetSessionToken":
-		out, fault = h.getSessionToken(caller, p)
+		out, fault = h.getSessionToken(caller, p, made)
 	default:
-		fault = kmsapi.Errorf("InvalidAction", "Could not find operation %s for version %s", action, version)
+		fault = kmsapi.Errorf("InvalidAction", "Could not find operation %s for version %s", made.Operation, version)
+		made.Operation = ""
 	}
 	if fault == nil {
 		fault = p.leftOver()
 	}
-	return action, out, fault
+	return out, fault
 }
 
 // assumeRole makes a session of a role.
-func (h *Handler) assumeRole(r *http.Request, caller *identity.Caller, p *parameters) (result, *kmsapi.Fault) {
+func (h *Handler) assumeRole(caller *identity.Caller, p *parameters, made *Outcome) (result, *kmsapi.Fault) {
 	in := identity.AssumeRole{
 		RoleARN: p.text("RoleArn"), SessionName: p.text("RoleSessionName"), Policy: p.text("Policy"),
 		ExternalID: p.text("ExternalId"), SourceID: p.text("SourceIdentity"),
@@ -147,12 +167,13 @@ func (h *Handler) assumeRole(r *http.Request, caller *identity.Caller, p *parame
 	if fault := p.leftOver(); fault != nil {
 		return nil, fault
 	}
+	made.Role, made.Seconds = &in, in.Seconds
 	now := h.config.Now()
 	moment := identity.Moment{
 		Partition: h.config.Partition, Region: h.config.Region, Now: now.UnixMilli(), Context: map[string][]string{"aws:SecureTransport": {"false"}},
 	}
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		moment.Context["aws:SourceIp"] = []string{host}
+	if made.SourceIP != "" {
+		moment.Context["aws:SourceIp"] = []string{made.SourceIP}
 	}
 	session, fault := h.config.Sessions.Directory().AssumeRole(moment, caller, in)
 	if fault != nil {
@@ -162,6 +183,7 @@ func (h *Handler) assumeRole(r *http.Request, caller *identity.Caller, p *parame
 	if fault != nil {
 		return nil, fault
 	}
+	made.Issued = &issued
 	out := &assumeRole{Credentials: shown(issued), SourceIdentity: session.SourceID}
 	out.AssumedRoleUser.ARN, out.AssumedRoleUser.ID = issued.Caller.Who.ARN, issued.Caller.Who.UserID
 	if session.Policy != "" || len(session.PolicyNames)+len(session.Tags) > 0 {
@@ -172,7 +194,7 @@ func (h *Handler) assumeRole(r *http.Request, caller *identity.Caller, p *parame
 }
 
 // getSessionToken makes temporary credentials of a user or a root out of lasting ones.
-func (h *Handler) getSessionToken(caller *identity.Caller, p *parameters) (result, *kmsapi.Fault) {
+func (h *Handler) getSessionToken(caller *identity.Caller, p *parameters, made *Outcome) (result, *kmsapi.Fault) {
 	seconds, fault := p.seconds()
 	if fault == nil {
 		fault = p.noSecondFactor()
@@ -183,6 +205,7 @@ func (h *Handler) getSessionToken(caller *identity.Caller, p *parameters) (resul
 	if fault != nil {
 		return nil, fault
 	}
+	made.Seconds = seconds
 	usual, most := int32(43200), int32(129600)
 	switch {
 	case caller.Temporary:
@@ -200,6 +223,7 @@ func (h *Handler) getSessionToken(caller *identity.Caller, p *parameters) (resul
 	if fault != nil {
 		return nil, fault
 	}
+	made.Issued = &issued
 	return &getSessionToken{Credentials: shown(issued)}, nil
 }
 

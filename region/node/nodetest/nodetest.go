@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/google/uuid"
 
+	"meridian/cluster/control"
 	"meridian/cluster/layout"
 	"meridian/eventlog/raftlog"
 	"meridian/keyengine/keyring"
@@ -138,6 +140,20 @@ func (c *Cluster) Client(name string) *kms.Client {
 	return kms.New(kms.Options{
 		Region: layout.RegionOf(name), BaseEndpoint: aws.String("http://" + n.KMS),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+}
+
+// Settled waits until the other Regions have told the Region of a node, its leader, that they know all it has to say: a
+// replica that is Enabled is known as such then.
+func (c *Cluster) Settled(name string) {
+	c.T.Helper()
+	c.Eventually("the other Regions know all that "+name+" says", func() bool {
+		admin, err := control.Connect(c.Dir.Node(name))
+		if err != nil {
+			return false
+		}
+		lags, err := admin.Lag(c.T.Context())
+		return err == nil && len(lags) > 0 && !slices.ContainsFunc(lags, func(l control.Lag) bool { return l.PendingKeys > 0 })
 	})
 }
 

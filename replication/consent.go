@@ -21,7 +21,10 @@ func (s *session) askConsent(ctx context.Context, dst string, p Pre) *kmsapi.Fau
 		s.log.Info("no word on consent", "from", dst, "operation", p.Operation, "key", p.KeyID, "err", err)
 		return nil
 	}
-	if a.Code != CodeConsent || a.FaultCode == "" {
+	switch {
+	case a.Code == CodeRefused: // it does not take the question as it is, and so would not take the record: it may be older
+		return kmsapi.Errorf(kmsapi.KMSInternalException, "Region %s cannot decide about %s: %s. Try again when it runs the same version.", dst, p.Operation, a.Reason)
+	case a.Code != CodeConsent || a.FaultCode == "":
 		return nil
 	}
 	return &kmsapi.Fault{Code: a.FaultCode, Message: a.Reason}

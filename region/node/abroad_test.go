@@ -16,7 +16,6 @@ import (
 
 	"meridian/cluster/control"
 	"meridian/cluster/fault"
-	"meridian/keyengine"
 	"meridian/region/audit"
 	"meridian/region/node"
 	"meridian/region/node/nodetest"
@@ -71,9 +70,7 @@ func newEnvoys(t *testing.T) *envoys {
 		e.layers[config.Node.Name], config.Identity = config.Faults, file
 	}, 1, "us-east-1", "eu-west-1")
 	e.Ready()
-	e.Eventually("records may say who asked", func() bool {
-		return min(e.Nodes[east].Status().FeatureLevel, e.Nodes[west].Status().FeatureLevel) >= keyengine.LevelCaller
-	})
+	e.Leveled()
 	return e
 }
 

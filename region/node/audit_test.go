@@ -88,6 +88,7 @@ func requestID(t *testing.T, m middleware.Metadata) string {
 func TestBothRegionsRecordWhatConcernsBoth(t *testing.T) {
 	c := nodetest.New(t, 1, "us-east-1", "eu-west-1")
 	c.Ready()
+	c.Leveled()
 	east := c.Client("us-east-1/1")
 	key, err := east.CreateKey(t.Context(), &kms.CreateKeyInput{MultiRegion: aws.Bool(true)})
 	if err != nil {

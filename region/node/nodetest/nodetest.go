@@ -22,6 +22,7 @@ import (
 	"meridian/cluster/control"
 	"meridian/cluster/layout"
 	"meridian/eventlog/raftlog"
+	"meridian/keyengine"
 	"meridian/keyengine/keyring"
 	"meridian/region/node"
 )
@@ -140,6 +141,19 @@ func (c *Cluster) Client(name string) *kms.Client {
 	return kms.New(kms.Options{
 		Region: layout.RegionOf(name), BaseEndpoint: aws.String("http://" + n.KMS),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+}
+
+// Leveled waits until every Region has the newest feature level, as it has soon after its nodes run the same program.
+func (c *Cluster) Leveled() {
+	c.T.Helper()
+	c.Eventually("every Region has the newest feature level", func() bool {
+		for _, n := range c.Nodes {
+			if n.Status().FeatureLevel < keyengine.FeatureLevel {
+				return false
+			}
+		}
+		return true
 	})
 }
 

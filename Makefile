@@ -77,6 +77,10 @@ powerloss-real: ## 50 power losses of a node on a file system of its own (Linux,
 mutants: ## every planted fault of the protocol must be found by the simulation
 	MERIDIAN_SIM_SECONDS=1 $(GO) test -tags mutants -timeout 30m ./cluster/sim ./keyengine/family
 
+.PHONY: levels
+levels: ## the tests of feature levels by a program that knows one level more
+	$(GO) test -tags nextlevel -run 'Level' ./eventlog/codec ./replication ./region
+
 .PHONY: fuzz
 fuzz: ## FUZZ_TIME for every fuzz target
 	scripts/fuzz.sh $(FUZZ_TIME)
@@ -128,6 +132,7 @@ check: lint tidy ## everything that must hold before a change goes in: lint, gen
 	scripts/unchanged.sh $(MAKE) --no-print-directory generate
 	$(if $(TESTED),,$(MAKE) --no-print-directory test)
 	$(MAKE) --no-print-directory mutants
+	$(MAKE) --no-print-directory levels
 	$(MAKE) --no-print-directory fuzz
 
 .PHONY: clean

@@ -113,6 +113,8 @@ func (c *Cluster) whyEnded(name string, pid int) string {
 	switch code {
 	case node.ExitFatal:
 		return fmt.Sprintf("stopped because its files could not be read or written; see `meridian logs %s`. With a sound disk that has room, `meridian start %s`; if it stops again, `meridian replace %s`", name, name, name)
+	case node.ExitOutdated:
+		return "stopped because its program is too old for its Region's log: start it with the program that the Region's other nodes run"
 	case node.ExitDiverged:
 		return fmt.Sprintf("stopped because its state differs from its leader's: `meridian verify` says which node left the log's way, `meridian replace %s` makes this one anew", name)
 	}

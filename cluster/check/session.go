@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ type register struct {
 	writes map[string]*history.Entry // by value
 	twice  map[string]bool           // written more than once: a reading does not tell which
 	order  []*history.Entry          // acknowledged, in the order of their ends
+	whole  bool                      // the history saw the key made: nobody wrote it before
 }
 
 type keyAt struct{ Region, Key string }
@@ -34,6 +36,7 @@ func registers(h *history.History) map[keyAt]*register {
 			r = &register{writes: map[string]*history.Entry{}, twice: map[string]bool{}}
 			all[at] = r
 		}
+		r.whole = r.whole || e.Operation == "CreateKey"
 		_, had := r.writes[e.Ask.Description]
 		r.twice[e.Ask.Description] = r.twice[e.Ask.Description] || had
 		r.writes[e.Ask.Description] = e
@@ -64,6 +67,15 @@ func (r *register) read(e *history.Entry) (*history.Entry, bool) {
 	}
 	w, there := r.writes[e.Answer.Description]
 	return w, there && !r.twice[e.Answer.Description] && w.Outcome == history.OK
+}
+
+// invented reports whether a reading told what nobody had begun to write when it ended.
+func (r *register) invented(e *history.Entry) bool {
+	if r == nil || !r.whole {
+		return false
+	}
+	w, there := r.writes[e.Answer.Description]
+	return !there || !r.twice[e.Answer.Description] && w.Start > e.End
 }
 
 // missed finds the first acknowledged write that came after the one that a reading told, and ended before at.
@@ -131,8 +143,8 @@ func sameCall(a, b history.Entry) bool {
 	return a.Client == b.Client && a.Start == b.Start && a.End == b.End
 }
 
-// Fresh judges what the levels promise of age: default and strong none at all, bounded=<ms> no more than that. For all
-// levels it tells how old the oldest answer was: for how long a newer value had been acknowledged when it was asked for.
+// Fresh judges what the levels promise of age: default and strong none at all, bounded=<ms> no more than that. At every
+// level, eventual included, an answer is what somebody wrote once. For all levels it tells how old the oldest answer was: for how long a newer value had been acknowledged when it was asked for.
 func Fresh(h *history.History) Verdict {
 	v := Verdict{Judge: "fresh"}
 	regs := registers(h)
@@ -140,6 +152,10 @@ func Fresh(h *history.History) Verdict {
 	count := map[string]int{}
 	readings(h, func(e *history.Entry, at keyAt) {
 		r := regs[at]
+		if r.invented(e) && v.Violation == "" {
+			v.Violation = fmt.Sprintf("an answer at level %q tells what nobody had written", level(e.Level))
+			v.Example = []history.Entry{*e}
+		}
 		told, ok := r.read(e)
 		if !ok {
 			return
@@ -157,10 +173,8 @@ func Fresh(h *history.History) Verdict {
 			v.Example = []history.Entry{*told, *newer, *e}
 		}
 	})
-	for _, l := range []string{"", "default", "strong", "session", "eventual"} {
-		if count[l] > 0 {
-			v.Notes = append(v.Notes, fmt.Sprintf("%s: %d answers, the oldest %v old", level(l), count[l], oldest[l]))
-		}
+	for _, l := range slices.Sorted(maps.Keys(count)) {
+		v.Notes = append(v.Notes, fmt.Sprintf("%s: %d answers, the oldest %v old", level(l), count[l], oldest[l]))
 	}
 	return v
 }

@@ -32,6 +32,7 @@ func regions() []string { return []string{east, west, south} }
 type cluster struct {
 	data string // its data folder
 	port int    // of its front door
+	slow bool   // commands have a lot to do
 	by   string // program that runs commands, and so the nodes that they start; empty: the usual one
 }
 
@@ -104,7 +105,11 @@ func (c *cluster) purge() {
 
 // run runs a command of the program on this cluster and returns what it wrote to stdout.
 func (c *cluster) run(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	patience := 90 * time.Second
+	if c.slow {
+		patience = 15 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, cmp.Or(c.by, program), append(args, "--data", c.data)...)
 	cmd.Env = cleanEnv()

@@ -24,7 +24,7 @@ func (c RaiseLevel) decide(d *draft) (any, error) {
 		return nil, fault(kmsapi.ValidationException, "feature level %d: this program knows %d", c.Level, FeatureLevel)
 	}
 	if c.Level > d.Level() {
-		d.emit(LevelRaised{Level: c.Level})
+		d.emit(LevelRaised(c))
 	}
 	return nil, nil
 }

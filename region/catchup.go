@@ -34,6 +34,23 @@ func (r *Region) catchUp(ctx context.Context) error {
 	return nil
 }
 
+// CatchUp returns when this node has applied all that its Region had acknowledged when it was called.
+func (r *Region) CatchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	defer cancel()
+	for {
+		err := r.catchUp(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select { // a leader may just be chosen
+		case <-time.After(leaderPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // stayFresh catches up again; done every freshEvery, it lets staleness say how long this node has not
 // heard a leader, and not how long nobody has asked.
 func (r *Region) stayFresh(ctx context.Context) {

@@ -16,6 +16,9 @@ type Question struct {
 	Tokens    []string          `json:"tokens,omitempty"` // grant tokens
 	Seq       uint64            `json:"seq,omitempty"`    // as it was behind this record of the event log
 	AtMillis  int64             `json:"at,omitempty"`     // as it was at this Region time
+	// Consistency is how fresh the state must be: strong, or empty, is what the leader had acknowledged; eventual is what the
+	// node knows.
+	Consistency string `json:"consistency,omitempty"`
 }
 
 // Reasons is what a Question is answered with.

@@ -24,6 +24,7 @@ others nearly matched: all but one part of them did. Exit code 0 if the call is 
 PRINCIPAL is an ARN of a root, a user, a role, or a session of one, or the name of a service. KEY is an id, an ARN or an alias;
 without it the action is about no key. --context gives condition keys, which begin with aws: or kms:, and pairs of the encryption context.
 
+The answer holds for all that the Region's leader had acknowledged before; with --consistency eventual, for what the node knows that answers.
 With --as-of it decides by the key's policy and grants as they were. Principals and their policies are those of the identity file in force.`,
 		Example: `  meridian explain --principal arn:aws:iam::111122223333:user/alice --action kms:Decrypt --key alias/app --context app=x
   meridian explain --principal arn:aws:iam::111122223333:role/r --action kms:CreateKey --region eu-west-1 -o json
@@ -80,6 +81,7 @@ With --as-of it decides by the key's policy and grants as they were. Principals 
 	f.StringArrayVar(&context, "context", nil, "NAME=VALUE of a condition key or of the encryption context; may be given several times")
 	f.StringArrayVar(&q.Tokens, "grant-token", nil, "a grant token that comes with the call")
 	f.StringVar(&region, "region", "", "the Region that decides (default: that of the key's ARN, or the first)")
+	f.StringVar(&q.Consistency, "consistency", "strong", "strong: by all that the Region acknowledged; eventual: by what the node knows that answers")
 	f.StringVar(&asOf, "as-of", "", "as it was behind this seq of the Region's event log, or at this time (RFC 3339)")
 	return cmd
 }

@@ -14,6 +14,9 @@ import (
 	"meridian/region"
 )
 
+// errBehind says that a node could not hear from its leader what there is.
+var errBehind = errors.New("the node could not catch up with its Region's leader; --consistency eventual goes by what it knows")
+
 // explain answers whether somebody may do something, now or by what the Region knew at a point of the past. Who the
 // principals are and what their policies say is always of now: it is in a file, not in the log.
 func (n *Node) explain(w http.ResponseWriter, r *http.Request) {
@@ -25,6 +28,8 @@ func (n *Node) explain(w http.ResponseWriter, r *http.Request) {
 	reasons, err := n.reasons(r, q)
 	var fault *kmsapi.Fault
 	switch {
+	case errors.Is(err, errBehind):
+		refuse(w, http.StatusServiceUnavailable, err)
 	case errors.As(err, &fault):
 		refuse(w, http.StatusBadRequest, errors.New(fault.Message))
 	case err != nil:
@@ -35,6 +40,15 @@ func (n *Node) explain(w http.ResponseWriter, r *http.Request) {
 }
 
 func (n *Node) reasons(r *http.Request, q control.Question) (control.Reasons, error) {
+	switch q.Consistency {
+	case "", "default", "strong":
+		if err := n.region.CatchUp(r.Context()); err != nil {
+			return control.Reasons{}, fmt.Errorf("%w: %w", errBehind, err)
+		}
+	case "eventual":
+	default:
+		return control.Reasons{}, fmt.Errorf("consistency %.32q is neither strong nor eventual", q.Consistency)
+	}
 	view := n.store.View()
 	defer view.Close()
 	out := control.Reasons{Region: n.config.Region.Name, Seq: view.Meta().Seq}

@@ -2,7 +2,10 @@
 
 package replication
 
-import "meridian/keyengine/family"
+import (
+	"meridian/keyengine"
+	"meridian/keyengine/family"
+)
 
 // StatusBody is a member's status, as the feature level that tests make up has it: see keyengine.
 type StatusBody struct {
@@ -11,12 +14,12 @@ type StatusBody struct {
 	Account   string        `cbor:"3,keyasint"`
 	KeyID     string        `cbor:"4,keyasint"`
 	Status    family.Status `cbor:"5,keyasint"`
-	Mark      string        `cbor:"6,keyasint,omitempty"` // of level 2: an older Region cannot read it
+	Mark      string        `cbor:"6,keyasint,omitempty"` // of the next level: an older Region cannot read it
 }
 
 // since fills in what a status gained with the feature levels of the pair.
 func (b *StatusBody) since(level uint32) {
-	if level >= 2 {
-		b.Mark = "as of level 2"
+	if level >= keyengine.FeatureLevel {
+		b.Mark = "as of the next level"
 	}
 }

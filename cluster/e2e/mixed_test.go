@@ -18,11 +18,16 @@ import (
 
 	"meridian/cluster/clustertest"
 	"meridian/cluster/layout"
+	"meridian/keyengine"
 )
 
-// nextMark is what the next program adds to a description that is changed once its level is in force: see
-// keyengine.NextMark.
-const nextMark = " (as of level 2)"
+// The feature levels that the two programs know, and what the next one adds to a description that is changed once its
+// level is in force: see keyengine.NextMark.
+const (
+	oldLevel  uint32 = keyengine.FeatureLevel
+	nextLevel        = oldLevel + 1
+	nextMark         = " (as of the next level)"
+)
 
 // upgrade is a cluster of two Regions on its way from one program to the next.
 type upgrade struct {
@@ -43,24 +48,24 @@ func TestMixedVersions(t *testing.T) {
 	if old := layout.NodeName(east, 3); u.region(east).Leader == old {
 		u.do(t, "restart", old) // hands over to one of the next program
 	}
-	u.levels(east, 1, 2, 2, 1)
+	u.levels(east, oldLevel, nextLevel, nextLevel, oldLevel)
 	u.describes(east, "")
 	u.do(t, "restart", layout.NodeName(east, 1)) // back
-	u.levels(east, 1, 1, 2, 1)
+	u.levels(east, oldLevel, oldLevel, nextLevel, oldLevel)
 	u.describes(east, "")
 
 	u.next.do(t, "restart", east, "--rolling")
-	u.levels(east, 2, 2, 2, 2)
+	u.levels(east, nextLevel, nextLevel, nextLevel, nextLevel)
 	u.describes(east, nextMark)
 	u.refusesOld(layout.NodeName(east, 3))
 
-	u.levels(west, 1, 1, 1, 1)
+	u.levels(west, oldLevel, oldLevel, oldLevel, oldLevel)
 	u.bothWays(east, west)
 	u.bothWays(west, east)
 	u.describes(west, "")
 
 	u.next.do(t, "restart", west, "--rolling")
-	u.levels(west, 2, 2, 2, 2)
+	u.levels(west, nextLevel, nextLevel, nextLevel, nextLevel)
 	u.describes(west, nextMark)
 	load()
 	u.next.do(t, "lag", "--wait-converged", "--timeout", "60s")
@@ -175,7 +180,7 @@ func (u *upgrade) refusesOld(node string) {
 	if err != nil {
 		says = err.Error()
 	}
-	if !strings.Contains(says, "feature level 2, this program knows 1") || !strings.Contains(says, "with the program that the other nodes of "+layout.RegionOf(node)+" run") {
+	if !strings.Contains(says, fmt.Sprintf("feature level %d, this program knows %d", nextLevel, oldLevel)) || !strings.Contains(says, "with the program that the other nodes of "+layout.RegionOf(node)+" run") {
 		u.t.Errorf("%s with the old program: %v", node, err)
 	}
 	u.next.do(u.t, "start", node)

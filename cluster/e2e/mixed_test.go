@@ -196,6 +196,7 @@ func (u *upgrade) bothWays(from, to string) {
 	ok(u.t, err)
 	awaitState(u.t, u.patient(to), key, types.KeyStateEnabled)
 	decrypt(u.t, u.patient(to), blob, nil)
+	u.next.do(u.t, "lag", "--wait-converged", "--timeout", "60s") // the primary's Region knows that the replica is there
 	_, err = u.patient(from).UpdatePrimaryRegion(u.t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &key, PrimaryRegion: &to})
 	ok(u.t, err)
 	eventually(u.t, 45*time.Second, "the primary is in "+to, func() error {

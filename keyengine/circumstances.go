@@ -262,7 +262,7 @@ func grantKey(in *kmsapi.CreateGrantRequest, key string) (values []string, ok bo
 // requestTag is the value of a tag in a request. Names that differ in case alone are one: all count.
 func requestTag(in kmsapi.Input, name string) (values []string) {
 	for _, t := range requestedTags(in) {
-		if strings.EqualFold(val(t.TagKey), name) {
+		if policy.SameName(val(t.TagKey), name) {
 			values = append(values, val(t.TagValue))
 		}
 	}

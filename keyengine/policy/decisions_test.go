@@ -136,9 +136,22 @@ func (d *tables) define(kind, name string, statements []any) {
 	if d.policies[name] != nil {
 		d.t.Fatalf("%s is defined twice", name)
 	}
-	if d.policies[name], err = parse(string(text)); err != nil {
+	if d.policies[name], err = parse(escaped(string(text))); err != nil {
 		d.t.Fatalf("%s: %v\n%s", name, err, text)
 	}
+}
+
+// escaped writes what a key policy may contain only in this way.
+func escaped(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r > 0xff {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func readStatement(kind string, words []string) map[string]any {
@@ -190,8 +203,8 @@ func readStatement(kind string, words []string) map[string]any {
 // named turns the short name of a principal into its type and name in a policy.
 func named(short string) (kind, name string) {
 	switch {
-	case short == "*":
-		return "AWS", "*"
+	case short == "*", strings.HasPrefix(short, "arn:"):
+		return "AWS", short
 	case strings.HasPrefix(short, "svc:"):
 		return "Service", short[4:]
 	case strings.HasPrefix(short, "idp:"):

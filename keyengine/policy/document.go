@@ -213,7 +213,7 @@ func readPrincipals(m member) ([]Whom, error) {
 			if typed.name == "AWS" && strings.HasPrefix(name, "arn:") && strings.Count(name, ":") < 5 {
 				return nil, kmsapi.Errorf(kmsapi.InvalidArnException, "Invalid arn %.64s", name)
 			}
-			if name == "" || typed.name == "AWS" && !validPrincipal(name) {
+			if name == "" || typed.name == "AWS" && !validPrincipal(name) || typed.name == "Service" && strings.ContainsAny(name, "*?") {
 				return nil, said(fmt.Sprintf("Invalid principal in policy: %q:%.256q", typed.name, name))
 			}
 			principals = append(principals, Whom{typed.name, name})

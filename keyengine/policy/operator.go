@@ -174,7 +174,7 @@ func (op operator) holds(e *evaluation, o *operand, value string) bool {
 		return ok && b == o.text
 	case address:
 		a, err := netip.ParseAddr(value)
-		return err == nil && o.network.Contains(a.Unmap())
+		return err == nil && o.network.Contains(a.Unmap().WithZone(""))
 	}
 	return false
 }
@@ -231,5 +231,8 @@ func parseNetwork(s string) (netip.Prefix, bool) {
 		return netip.PrefixFrom(a, a.BitLen()), true
 	}
 	p, err := netip.ParsePrefix(s)
+	if err == nil && p.Addr().Is4In6() && p.Bits() >= 96 { // the addresses of calls are compared as those of IPv4
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
 	return p, err == nil
 }

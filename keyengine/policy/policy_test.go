@@ -124,6 +124,7 @@ func TestParseRefuses(t *testing.T) {
 		"principal is a name":     with("Principal", "arn:aws:iam::111122223333:root"),
 		"principal of other type": with("Principal", map[string]any{"aws": "*"}),
 		"principal not an ARN":    with("Principal", map[string]any{"AWS": "alice"}),
+		"all services":            with("Principal", map[string]any{"Service": "*"}),
 		"principal elsewhere":     with("Principal", map[string]any{"AWS": "arn:aws-x:iam::111122223333:root"}),
 		"principal of S3":         with("Principal", map[string]any{"AWS": "arn:aws:s3:::bucket"}),
 		"principal is nested":     with("Principal", map[string]any{"AWS": map[string]any{"AWS": "*"}}),

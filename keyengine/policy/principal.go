@@ -81,8 +81,7 @@ func compileWho(p Whom) who {
 	case p.Type != "AWS":
 		return who{}
 	}
-	if rest, ok := strings.CutSuffix(p.Name, ":root"); ok {
-		part := strings.Split(rest, ":")
+	if part := strings.SplitN(p.Name, ":", arnParts); len(part) == arnParts && part[arnParts-1] == "root" {
 		return who{form: whoAccount, name: part[4], partition: part[1]}
 	}
 	if strings.HasPrefix(p.Name, "arn:") {

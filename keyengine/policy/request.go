@@ -176,12 +176,18 @@ func (e *evaluation) lookup(key string, one *[1]string) []string {
 func folded(m map[string]string, name string) []string {
 	var found []string
 	for k, v := range m {
-		if strings.EqualFold(k, name) {
+		if SameName(k, name) {
 			found = append(found, v)
 		}
 	}
 	sort.Strings(found)
 	return found
+}
+
+// SameName reports whether a name is the one, in lower case, of which a condition key speaks, whatever its case. Of the
+// few letters on which the two ways to compare differ, such as İ, either will do: otherwise a Deny would never be true.
+func SameName(name, lower string) bool {
+	return strings.EqualFold(name, lower) || strings.ToLower(name) == lower
 }
 
 func names(m map[string]string) []string {

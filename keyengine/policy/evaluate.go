@@ -5,27 +5,46 @@ import "strings"
 // Evaluate decides a call as AWS does: what is denied anywhere is denied; otherwise every policy that
 // only restricts has to allow it, and the key policy, IAM policies that it lets decide, or a grant.
 func Evaluate(r *Request, p *Policies) Decision {
-	e := &evaluation{Request: r, policies: p}
-	return e.decide()
+	return newEvaluation(r, p).decide()
 }
 
 // evaluation is a decision in the making.
 type evaluation struct {
 	*Request
 	policies   *Policies
-	arn        [arnParts]string
+	lower      [longestAction]byte // the action in lower case, if it is not longer
+	arn        *[arnParts]string   // nil: not asked for yet
 	isARN      bool
-	isCut      bool // arn and isARN are known
 	ofResource bool // the document being read is the resource's policy
+}
+
+// longestAction is longer than any action of kms.
+const longestAction = 48
+
+func newEvaluation(r *Request, p *Policies) *evaluation {
+	e := &evaluation{Request: r, policies: p}
+	if len(r.Action) <= longestAction {
+		for i := range len(r.Action) {
+			e.lower[i] = lowerASCII(r.Action[i])
+		}
+	}
+	return e
+}
+
+func lowerASCII(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // cut is the ARN of the resource in parts; false: it is none. A key policy does not ask for it.
 func (e *evaluation) cut() (*[arnParts]string, bool) {
-	if !e.isCut {
-		e.arn, e.isARN = cutARN(e.Resource.ARN)
-		e.isCut = true
+	if e.arn == nil {
+		e.arn = new([arnParts]string)
+		*e.arn, e.isARN = cutARN(e.Resource.ARN)
 	}
-	return &e.arn, e.isARN
+	return e.arn, e.isARN
 }
 
 // findings are what one layer says.
@@ -151,11 +170,8 @@ func (e *evaluation) resource() (o own) {
 func (e *evaluation) ofDocument(doc *Document) (o own) {
 	for i := range doc.rules {
 		r := &doc.rules[i]
-		if !r.covers(e) {
-			continue
-		}
-		h := r.holds(e.Principal)
-		if h == missed || !r.deny && h != delegated && h <= o.hold || !r.conditionsHold(e) {
+		h := r.holds(e.Principal) // first: most statements of a long policy are about others
+		if h == missed || !r.deny && h != delegated && h <= o.hold || !r.covers(e) || !r.conditionsHold(e) {
 			continue
 		}
 		switch {
@@ -188,12 +204,12 @@ func (r *rule) holds(p *Principal) hold {
 
 // covers reports whether a rule is about the call's action and resource.
 func (r *rule) covers(e *evaluation) bool {
-	return r.coversAction(e.Action) && r.coversResource(e)
+	return r.coversAction(e) && r.coversResource(e)
 }
 
-func (r *rule) coversAction(action string) bool {
+func (r *rule) coversAction(e *evaluation) bool {
 	for i := range r.actions {
-		if r.actions[i] == "*" || glob(r.actions[i], action, true) {
+		if r.actions[i].matches(e) {
 			return !r.notActions
 		}
 	}

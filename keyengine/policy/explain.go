@@ -12,7 +12,7 @@ const MaxNear = 32
 // which one part alone failed.
 func Explain(r *Request, p *Policies) Decision {
 	d := Evaluate(r, p)
-	x := &explanation{e: &evaluation{Request: r, policies: p}}
+	x := &explanation{e: newEvaluation(r, p)}
 	for i, level := range p.Service {
 		x.read(LayerService, i+1, level)
 	}
@@ -62,7 +62,7 @@ func (x *explanation) read(l Layer, level int, list []Attached) {
 
 // failures tells which parts of a statement do not match. All its conditions are one part.
 func (r *rule) failures(e *evaluation, s *Statement) (parts int, failed []string) {
-	if !r.coversAction(e.Action) {
+	if !r.coversAction(e) {
 		parts++
 		failed = append(failed, fmt.Sprintf("the action %s is not among %s", e.Action, listed(s.Actions, s.NotActions)))
 	}

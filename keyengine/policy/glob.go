@@ -142,8 +142,8 @@ func glob(text, value string, fold bool) bool {
 	for v < len(value) {
 		if t < len(text) {
 			c := value[v]
-			if fold && 'A' <= c && c <= 'Z' {
-				c += 'a' - 'A'
+			if fold {
+				c = lowerASCII(c)
 			}
 			switch {
 			case text[t] == anyRun:

@@ -13,7 +13,7 @@ type Retirement struct {
 // its grantee if it holds RetireGrant, and the account that made it; where one of those is an
 // account, so may whom its IAM policies allow kms:RetireGrant. The key policy can deny and not allow.
 func EvaluateRetire(r *Request, p *Policies, g *Retirement) Decision {
-	e := &evaluation{Request: r, policies: p}
+	e := newEvaluation(r, p)
 	v, d := e.weigh()
 	if d.Reason != 0 {
 		return d

@@ -178,7 +178,7 @@ func TestSpansTellNoSecret(t *testing.T) {
 func attribute(s tracetest.SpanStub, name string) string {
 	for _, a := range s.Attributes {
 		if string(a.Key) == name {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""

@@ -53,13 +53,15 @@ type FrontDoor struct {
 	metrics *observability.Front
 	tracer  *trace.Tracer
 	reread  func() (*layout.Cluster, error) // which nodes there are; nil: those in file, always
+	orders  func() (recordOrder, error)     // what is to be recorded; nil: nothing, ever
+	tape    *tape
 }
 
 // NewFrontDoor returns the front door of a cluster.
 func NewFrontDoor(file *layout.Cluster, tempo Tempo, log *slog.Logger) *FrontDoor {
 	f := &FrontDoor{
 		file: file, tempo: tempo, log: log,
-		regions: make(map[string]*pool), metrics: observability.NewFront(""),
+		regions: make(map[string]*pool), tape: newTape(), metrics: observability.NewFront(""),
 		client: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: tempo.Answer}).DialContext,
 			MaxIdleConnsPerHost: 128,
@@ -79,11 +81,31 @@ func (f *FrontDoor) Instrument(version string, tracer *trace.Tracer) {
 	f.metrics, f.tracer = observability.NewFront(version), tracer
 }
 
-// Follow has the front door take up the nodes that come, and forget those that go, as cluster.json in that folder says.
-// It is called before Run.
+// Follow has the front door take up the nodes that come, and forget those that go, as cluster.json in that folder says,
+// and record what record.json there says. It is called before Run.
 func (f *FrontDoor) Follow(d layout.Dir) *FrontDoor {
 	f.reread = func() (*layout.Cluster, error) { return layout.ReadCluster(d) }
+	f.orders = func() (recordOrder, error) { return loadRecordOrder(d) }
 	return f
+}
+
+// keepRecording looks for what is to be recorded, until ctx ends.
+func (f *FrontDoor) keepRecording(ctx context.Context) {
+	tick := time.NewTicker(f.tempo.Poll)
+	defer tick.Stop()
+	defer f.tape.obey(recordOrder{}, f.file.ID)
+	for {
+		if order, err := f.orders(); err == nil {
+			f.tape.obey(order, f.file.ID)
+		} else {
+			f.log.Warn("what is to be recorded cannot be read", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // Run listens on all ports and serves until ctx ends.
@@ -99,6 +121,11 @@ func (f *FrontDoor) Run(ctx context.Context) error {
 		servers = append(servers, &http.Server{
 			Handler: h, MaxHeaderBytes: maxHeaders,
 			ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+			ConnState: func(c net.Conn, s http.ConnState) {
+				if s == http.StateClosed {
+					f.tape.forget(c.RemoteAddr().String())
+				}
+			},
 			ErrorLog: slog.NewLogLogger(f.log.Handler(), slog.LevelWarn),
 		})
 		return nil
@@ -116,6 +143,9 @@ func (f *FrontDoor) Run(ctx context.Context) error {
 	defer f.client.CloseIdleConnections()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { f.Poll(ctx); return nil })
+	if f.orders != nil {
+		g.Go(func() error { f.keepRecording(ctx); return nil })
+	}
 	for i, s := range servers {
 		g.Go(func() error {
 			if err := s.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
@@ -180,6 +210,7 @@ type Overview struct {
 	ClusterID string           `json:"clusterId"`
 	Endpoint  string           `json:"endpoint"`
 	Regions   []RegionOverview `json:"regions"`
+	Recording *Recording       `json:"recording,omitempty"`
 }
 
 // RegionOverview is what the front door knows of a Region.
@@ -191,7 +222,7 @@ type RegionOverview struct {
 }
 
 func (f *FrontDoor) overview() Overview {
-	o := Overview{ClusterID: f.file.ID, Endpoint: "http://" + f.file.Addr(f.file.Port)}
+	o := Overview{ClusterID: f.file.ID, Endpoint: "http://" + f.file.Addr(f.file.Port), Recording: f.tape.state()}
 	for _, r := range f.file.Regions {
 		ro := RegionOverview{Region: r.Name, Endpoint: "http://" + f.file.Addr(r.Port), Ready: []string{}}
 		for _, b := range f.regions[r.Name].nodes() {
@@ -233,8 +264,30 @@ func (f *FrontDoor) call(w http.ResponseWriter, r *http.Request, region string) 
 		refuse(w, fault)
 		return ""
 	}
-	f.pass(w, r, p, body)
+	heard := &heard{ResponseWriter: w}
+	flight := f.tape.begin(r, p.region, body)
+	f.pass(heard, r, p, body)
+	f.tape.end(flight, heard.status, w.Header(), heard.body)
 	return p.region
+}
+
+// heard keeps what is answered to a caller.
+type heard struct {
+	http.ResponseWriter
+	status int
+	body   []byte
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (h *heard) WriteHeader(status int) {
+	h.status = status
+	h.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (h *heard) Write(b []byte) (int, error) {
+	h.body = append(h.body, b...)
+	return h.ResponseWriter.Write(b)
 }
 
 // refuse answers in the front door's own name.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 
 	"meridian/cluster/history"
 	"meridian/keyengine/kmsapi"
@@ -97,7 +98,7 @@ func nextAlias(s state, st step) (state, bool) {
 			return s, s.be(absent)
 		}
 	case "ListAliases":
-		if target, there := e.Answer.Aliases[st.object.ID]; there {
+		if target, there := e.Answer.Aliases[strings.TrimPrefix(st.object.ID, e.Account+":")]; there {
 			return s.pointsTo(target)
 		}
 		return s, s.be(absent)

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strings"
+
 	"meridian/cluster/history"
 	"meridian/keyengine/kmsapi"
 )
@@ -75,7 +77,7 @@ func touched(e *history.Entry) []object {
 	}
 	switch e.Operation {
 	case "CreateAlias", "UpdateAlias", "DeleteAlias":
-		return []object{{e.Region, "alias", e.Ask.Alias}}
+		return []object{{e.Region, "alias", aliasID(e, e.Ask.Alias)}}
 	case "CreateGrant":
 		return name(e.Region, "grant", e.Answer.Grant)
 	case "RevokeGrant", "RetireGrant":
@@ -93,9 +95,26 @@ func touched(e *history.Entry) []object {
 	}
 	about := name(e.Region, "key", key)
 	if e.Ask.Alias != "" && e.Operation == "DescribeKey" {
-		about = append(about, object{e.Region, "alias", e.Ask.Alias})
+		about = append(about, object{e.Region, "alias", aliasID(e, e.Ask.Alias)})
 	}
 	return about
+}
+
+// aliasID names an alias. Each account has its own.
+func aliasID(e *history.Entry, alias string) string {
+	if e.Account == "" {
+		return alias
+	}
+	return e.Account + ":" + alias
+}
+
+// accountOfAlias is the account in the name of an alias; empty: that of zeros.
+func accountOfAlias(id string) string {
+	account, _, found := strings.Cut(id, ":alias/")
+	if !found {
+		return ""
+	}
+	return account
 }
 
 func name(region, kind, id string) []object {
@@ -122,7 +141,7 @@ func listed(h *history.History, parts map[object][]step) {
 	}
 	for o, steps := range parts {
 		for _, e := range lists[[2]string{o.Region, o.Kind}] {
-			if o.Kind == "grant" && !sameKey(steps, e.Ask.Key) {
+			if o.Kind == "grant" && !sameKey(steps, e.Ask.Key) || o.Kind == "alias" && e.Account != accountOfAlias(o.ID) {
 				continue
 			}
 			parts[o] = append(parts[o], step{object: o, entry: e})

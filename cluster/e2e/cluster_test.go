@@ -144,8 +144,10 @@ func (c *cluster) mend() error {
 	if _, err := c.up(); err != nil { // a test may have ended between down and up
 		return err
 	}
-	if _, err := c.run("heal"); err != nil {
-		return err
+	for _, undo := range [][]string{{"heal"}, {"sync", "resume"}} {
+		if _, err := c.run(undo...); err != nil {
+			return err
+		}
 	}
 	for _, r := range regions() {
 		if _, err := c.run("start", r); err != nil {

@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// TestScenarios plays scenarios of the library on real processes: ten, or all with MERIDIAN_SCENARIOS=all.
+// TestScenarios plays scenarios of the library on real processes: twelve, or all with MERIDIAN_SCENARIOS=all.
 func TestScenarios(t *testing.T) {
 	c := breakable(t)
 	names := []string{
 		"replica-stuck-in-creating", "promote-during-a-partition", "lost-answer-and-retry", "two-promotions-from-two-sides",
 		"rotation-while-a-replica-is-away", "independent-properties-stay-local", "reimport-in-one-region", "one-way-cut",
-		"updating-refuses-management", "decrypt-through-every-fault",
+		"updating-refuses-management", "decrypt-through-every-fault", "synchronisation-is-paused", "fence-a-lost-replica",
 	}
 	if os.Getenv("MERIDIAN_SCENARIOS") == "all" {
 		names = nil
@@ -32,7 +32,7 @@ func TestScenarios(t *testing.T) {
 	var table strings.Builder
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			out, err := c.run("scenario", "run", name, "--world", "cluster")
+			out, err := c.run("scenario", "run", name, "--world", "cluster", "--fencing")
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			last := lines[len(lines)-1]
 			table.WriteString(name + ": " + last + "\n")

@@ -48,6 +48,7 @@ type Entry struct {
 	Client    string  `json:"client"`            // one client's entries do not overlap
 	Region    string  `json:"region"`            // that it asked
 	Node      string  `json:"node,omitempty"`    // that answered
+	Account   string  `json:"account,omitempty"` // of the caller; empty: the account of zeros, or not known
 	Level     string  `json:"level,omitempty"`   // of consistency that it asked for; empty: none
 	Session   string  `json:"session,omitempty"` // the answer's session token
 	Stale     string  `json:"stale,omitempty"`   // how old the answer says it may be, in milliseconds

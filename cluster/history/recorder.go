@@ -77,6 +77,7 @@ func (r *Recorder) Close() error {
 // A Seen is a call as a server between client and service sees it.
 type Seen struct {
 	Client    string
+	Account   string // of the caller; empty: not known
 	Region    string
 	Operation string
 	Start     int64 // Now when it came
@@ -87,10 +88,10 @@ type Seen struct {
 	Answer    []byte
 }
 
-// Observe notes a call that passed through a server.
-func (r *Recorder) Observe(s Seen) {
+// Observe notes a call that passed through a server, and says what its caller knows of it.
+func (r *Recorder) Observe(s Seen) Outcome {
 	e := Entry{
-		Client: s.Client, Region: s.Region, Operation: s.Operation, Start: s.Start, End: r.Now(),
+		Client: s.Client, Account: ofOthers(s.Account), Region: s.Region, Operation: s.Operation, Start: s.Start, End: r.Now(),
 		Level: s.Request.Get("X-Meridian-Consistency"),
 		Ask:   r.digest.ask(s.Operation, parse(s.Body)),
 	}
@@ -104,6 +105,32 @@ func (r *Recorder) Observe(s Seen) {
 		e.Outcome, e.Code = outcome(s.Operation, s.Status, parse(s.Answer).text("__type"))
 	}
 	r.write(e)
+	return e.Outcome
+}
+
+// ofOthers is the account of a caller, unless it is that of zeros.
+func ofOthers(account string) string {
+	if account == noAccount {
+		return ""
+	}
+	return account
+}
+
+// noAccount is the account of those who say nothing about theirs.
+const noAccount = "000000000000"
+
+// Written is how many bytes the history has.
+func (r *Recorder) Written() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.written
+}
+
+// Flush writes out what is buffered.
+func (r *Recorder) Flush() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.err, r.w.Flush())
 }
 
 // outcome is what a caller knows after a fault. A 5xx may have been carried out, and so may a call that was

@@ -173,6 +173,9 @@ func (d Dir) SessionKey() string { return filepath.Join(string(d), "session.key"
 // ThrottleFile is the path of the request quotas, in YAML. Without the file calls are not counted.
 func (d Dir) ThrottleFile() string { return filepath.Join(string(d), "throttle.yaml") }
 
+// RecordFile says what the front door records, while it does.
+func (d Dir) RecordFile() string { return filepath.Join(string(d), "record.json") }
+
 // SupervisorFile is the path of supervisor.json: which process supervises, and which one is the front door.
 func (d Dir) SupervisorFile() string { return filepath.Join(string(d), "supervisor.json") }
 

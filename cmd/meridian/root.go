@@ -90,6 +90,7 @@ Results go to stdout, progress goes to stderr. Exit codes: 0 done, 1 failed or v
 		a.faults(),
 		a.sim(),
 		a.scenario(),
+		a.record(),
 		a.check(),
 	)
 	add(

@@ -24,7 +24,7 @@ func (a *app) up() *cobra.Command {
 	var o cluster.Options
 	var detach, explain bool
 	var timeout time.Duration
-	var roots, throttle, seedFile, identityFile, lag string
+	var roots, throttle, seedFile, identityFile, lag, record string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster and wait until every Region answers",
@@ -104,6 +104,11 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 			if err := a.setLag(cmd.Context(), c, profile); err != nil {
 				return err
 			}
+			if record != "" {
+				if err := c.OrderRecording(record, cluster.DefaultRecordBytes); err != nil {
+					return err
+				}
+			}
 			if detach || c.Supervised() {
 				return a.upDetached(cmd.Context(), c, timeout, keys)
 			}
@@ -116,6 +121,7 @@ is read too) when all is ready. --attestation-roots says which attestation docum
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door; the others lie above it (default %d)", cluster.DefaultPort))
 	f.StringVar(&o.Consistency, "consistency", "", "level of reads that ask for none: default, eventual, session, bounded=<ms>, strong, flapping[=<seed>]")
 	f.StringVar(&o.Transport, "transport", "", "between Regions: auto (NATS, and HTTP where that does not get through) or http (HTTP alone, no broker)")
+	f.StringVar(&record, "record", "", "record every call at the front door into this new file, for check to judge: see record")
 	f.StringVar(&lag, "lag", "", "how long what Regions tell each other is held back: "+strings.Join(lagprofile.Presets(), ", ")+", or a file; it stays until changed")
 	f.StringVar(&o.Authorization, "authorization", "", "enforce, or soft: calls that policies deny go on, and the nodes' logs say so (default enforce)")
 	f.BoolVar(&explain, "explain", false, "answer calls with the header x-meridian-explain: 1 with the reasons of their decisions")
@@ -223,6 +229,9 @@ func (a *app) upDetached(ctx context.Context, c *cluster.Cluster, timeout time.D
 		}
 		return err
 	}
+	if err := a.noteRecording(ctx, c); err != nil {
+		return err
+	}
 	if err := a.seed(ctx, c, keys); err != nil {
 		return err
 	}
@@ -243,6 +252,9 @@ func (a *app) upHere(ctx context.Context, c *cluster.Cluster, timeout time.Durat
 	}()
 	waiting, stop := context.WithTimeout(ctx, timeout)
 	err := c.AwaitReady(waiting)
+	if err == nil {
+		err = a.noteRecording(waiting, c)
+	}
 	if err == nil {
 		err = a.seed(waiting, c, keys)
 	}

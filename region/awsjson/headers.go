@@ -6,11 +6,12 @@ import (
 	"meridian/keyengine/kmsapi"
 )
 
-// Headers of Meridian's own. Node and Session are answers', Stale too; Consistency is a request's and
+// Headers of Meridian's own. Node, Account (the caller's) and Session are answers', Stale too; Consistency is a request's and
 // Session may be sent back in one.
 const (
 	NodeHeader        = "X-Meridian-Node"
 	SessionHeader     = "X-Meridian-Session"
+	AccountHeader     = "X-Meridian-Account"
 	StaleHeader       = "X-Meridian-Stale"
 	ConsistencyHeader = "X-Meridian-Consistency"
 	RequestIDHeader   = "X-Amzn-Requestid"
@@ -74,6 +75,9 @@ func (h *Handler) header(call *kmsapi.Call) http.Header {
 		"Expires":       {"0"},
 		"Pragma":        {"no-cache"},
 		NodeHeader:      {h.config.Node},
+	}
+	if account := call.Caller.Account; account != "" {
+		header.Set(AccountHeader, account)
 	}
 	for name, value := range call.Reply {
 		header.Set(name, value)

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -13,20 +11,11 @@ import (
 	"meridian/cluster/keyview"
 )
 
-// exitOf is the code that a command of the program ended with.
-func exitOf(err error) int {
-	var ended *exec.ExitError
-	if errors.As(err, &ended) {
-		return ended.ExitCode()
-	}
-	return 0
-}
-
 // loses asks what the death of a Region would cost of a key, and what each other Region could do without it.
 func (c *cluster) loses(t *testing.T, region, key string) (what string, without map[string]keyview.Ability) {
 	t.Helper()
 	out, err := c.run("loss", region, "-o", "json")
-	if code := exitOf(err); code > 1 {
+	if code := exitOf(t, err); code > 1 {
 		t.Fatal(err)
 	}
 	var losses []keyview.Loss
@@ -37,8 +26,8 @@ func (c *cluster) loses(t *testing.T, region, key string) (what string, without 
 			kinds = append(kinds, l.What)
 		}
 	}
-	if len(losses[0].Lost) > 0 != (exitOf(err) == 1) {
-		t.Errorf("exit code %d, lost %+v", exitOf(err), losses[0].Lost)
+	if len(losses[0].Lost) > 0 != (exitOf(t, err) == 1) {
+		t.Errorf("exit code %d, lost %+v", exitOf(t, err), losses[0].Lost)
 	}
 	without = map[string]keyview.Ability{}
 	for _, a := range losses[0].Without {
@@ -85,10 +74,10 @@ func TestLossAndLag(t *testing.T) {
 		t.Errorf("two changes were made and paused: %+v", l)
 	}
 	out, err := c.run("lag", "--key", key, "--wait-converged", "--timeout", "1s")
-	if exitOf(err) != 3 || !strings.Contains(err.Error(), west+" is behind "+east+" (synchronisation is paused)") {
+	if exitOf(t, err) != 3 || !strings.Contains(err.Error(), west+" is behind "+east+" (synchronisation is paused)") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if _, err = c.run("lag", "--wait-converged", "--timeout", "1s"); exitOf(err) != 3 || !strings.Contains(err.Error(), "(synchronisation is paused)") || strings.Contains(err.Error(), "link down") {
+	if _, err = c.run("lag", "--wait-converged", "--timeout", "1s"); exitOf(t, err) != 3 || !strings.Contains(err.Error(), "(synchronisation is paused)") || strings.Contains(err.Error(), "link down") {
 		t.Error(err)
 	}
 	_, err = us.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: &key})
@@ -98,7 +87,7 @@ func TestLossAndLag(t *testing.T) {
 	}
 
 	c.do(t, "kill", east)
-	if _, err := c.run("loss", "-o", "json"); exitOf(err) != 3 {
+	if _, err := c.run("loss", "-o", "json"); exitOf(t, err) != 3 {
 		t.Errorf("a Region is silent: %v", err)
 	}
 	decrypt(t, eu, blob, nil)

@@ -20,7 +20,7 @@ func TestRecordAtTheFrontDoor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "run.jsonl")
 	c.do(t, "record", "start", file)
 	t.Cleanup(func() { _, _ = c.run("record", "stop") }) // a test may have ended before its own
-	if _, err := c.run("record", "start", file+"2"); exitOf(err) != 2 {
+	if _, err := c.run("record", "start", file+"2"); exitOf(t, err) != 2 {
 		t.Errorf("two recordings at a time: %v", err)
 	}
 	us := c.client(east)
@@ -70,7 +70,7 @@ func TestRecordAtTheFrontDoor(t *testing.T) {
 	}
 	ok(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600))
 	out, err := c.run("check", file)
-	if exitOf(err) != 1 || !strings.Contains(out, "VIOLATED") {
+	if exitOf(t, err) != 1 || !strings.Contains(out, "VIOLATED") {
 		t.Errorf("a reading older than what was written passes: %v\n%s", err, out)
 	}
 }

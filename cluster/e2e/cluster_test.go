@@ -106,8 +106,11 @@ func (c *cluster) purge() {
 // run runs a command of the program on this cluster and returns what it wrote to stdout.
 func (c *cluster) run(args ...string) (string, error) {
 	patience := 90 * time.Second
-	if c.slow {
+	switch {
+	case c.slow:
 		patience = 15 * time.Minute
+	case args[0] == "scenario": // its waits are bounded, and what it broke is mended only when it ends
+		patience = 6 * time.Minute
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -41,6 +41,9 @@ func TestScenarios(t *testing.T) {
 			}
 			if err != nil {
 				t.Error(err)
+				if err := c.mend(); err != nil { // the next one is not to fail for it
+					t.Error(err)
+				}
 			}
 		})
 	}

@@ -17,6 +17,7 @@ SIM_SECONDS  ?= 60
 FUZZ_TIME    ?= 10s
 HOSTILE_TIME ?= 60s
 LINEAR_CALLS ?= 100000
+FAILOVERS    ?= 50
 # How long `make chaos` breaks a cluster, the page it leaves, and what else it is told, such as --seed 7.
 CHAOS_TIME   ?= 3m
 CHAOS_REPORT ?= bin/chaos.html
@@ -57,8 +58,12 @@ scenarios: ## every scenario of the library in all three worlds; prints which ra
 	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^TestScenarios$$' -timeout 20m $(E2E)
 
 .PHONY: linear
-linear: ## LINEAR_CALLS strong calls through leader kills, pauses, cuts and replaced nodes, judged with porcupine
+linear: ## LINEAR_CALLS strong calls through leader kills, pauses, cuts and nodes that come and go, judged with porcupine
 	MERIDIAN_LINEAR_CALLS=$(LINEAR_CALLS) $(GO) test -count=1 -v -run '^TestLinearizable$$' -timeout 0 $(E2E)
+
+.PHONY: failover
+failover: ## FAILOVERS times kill -9 of a leader: how long nobody leads, and no write can be made
+	MERIDIAN_FAILOVERS=$(FAILOVERS) $(GO) test -count=1 -v -run '^TestFailover$$' -timeout 0 $(E2E)
 
 .PHONY: powerloss
 powerloss: ## 500 histories of power losses in virtual time, twice, and 900 damaged files

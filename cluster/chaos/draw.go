@@ -136,6 +136,8 @@ func nodeFaults(s Shape) []card {
 		},
 		func(l *lane) Fault { return Fault{Kind: Roll, Places: []string{l.region()}} },
 		func(l *lane) Fault { return Fault{Kind: Replace, Places: []string{l.node()}} },
+		lasting(Add, 1000, 5000, whole),
+		lasting(Remove, 1000, 5000, one),
 	)
 }
 

@@ -30,6 +30,8 @@ const (
 	Clock      Kind = "clock"       // the time of all Regions jumps ahead
 	Roll       Kind = "roll"        // a Region is restarted node by node
 	Replace    Kind = "replace"     // a node loses its disk: a new member takes its place
+	Add        Kind = "add"         // a Region gets one more node, which is removed when the fault ends
+	Remove     Kind = "remove"      // a node is removed, and another added under its name when the fault ends
 )
 
 // A shape is what a kind of fault is made of.
@@ -45,6 +47,7 @@ func shapeOf(k Kind) (shape, bool) {
 		Kill: {1, "", true}, Pause: {1, "", true},
 		Cut: {2, "", true}, OneWay: {2, "", true}, Flap: {2, "", true}, Isolate: {1, "", true}, Swizzle: {0, "", true},
 		Delay: {2, "by", true}, Drop: {2, "p", true}, Duplicate: {2, "p", true}, WipeBroker: {0, "", true},
+		Add: {1, "", true}, Remove: {1, "", true},
 		Clock: {0, "ahead", false}, Roll: {1, "", false}, Replace: {1, "", false},
 	}[k]
 	return s, ok
@@ -113,7 +116,7 @@ func (f Fault) checkPlaces() error {
 			return fmt.Errorf("%q is no place: name a Region, a node such as us-east-1/2, us-east-1/leader, or us-east-1/majority", p)
 		}
 		onlyOne := f.Kind != Kill && f.Kind != Pause
-		if onlyOne && node == "majority" || f.Kind == Replace && !deep || f.Kind == Roll && deep {
+		if onlyOne && node == "majority" || (f.Kind == Replace || f.Kind == Remove) && !deep || (f.Kind == Roll || f.Kind == Add) && deep {
 			return fmt.Errorf("%s cannot be done to %s", f.Kind, p)
 		}
 	}
@@ -126,7 +129,7 @@ func (f Fault) checkPlaces() error {
 // regions are the Regions whose nodes a fault touches one by one; empty: it acts between Regions, or on all.
 func (f Fault) regions() (names []string) {
 	switch f.Kind {
-	case Kill, Pause, Roll, Replace:
+	case Kill, Pause, Roll, Replace, Add, Remove:
 		return []string{regionOf(f.Places[0])}
 	}
 	for _, p := range f.Places {

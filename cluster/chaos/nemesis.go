@@ -143,8 +143,32 @@ func (h *hand) do(f Fault) error {
 			return err
 		})
 	}
+	if f.Kind == Add || f.Kind == Remove {
+		return h.resize(f, places[0])
+	}
 	rules := h.rules(f, places)
 	return h.during(f.For, h.rulesOn(rules), h.rulesOff(rules))
+}
+
+// resize gives a Region a node more or fewer for a while: in the end it has as many as before, under the same names.
+func (h *hand) resize(f Fault, place string) error {
+	name := place
+	add := func(ctx context.Context) error {
+		did, err := h.c.Add(ctx, place, false)
+		name = did.Name
+		return err
+	}
+	remove := func(ctx context.Context) error {
+		if name == "" { // it never came to be
+			return nil
+		}
+		_, err := h.c.Remove(ctx, name, true)
+		return err
+	}
+	if f.Kind == Add {
+		return h.during(f.For, add, remove)
+	}
+	return h.during(f.For, remove, add)
 }
 
 // places finds the nodes and Regions that a fault's places mean now.

@@ -70,6 +70,8 @@ func TestFaultsEnd(t *testing.T) {
 10ms  wipe-broker for 50ms
 20ms  delay us-east-1/leader us-east-1 by 20ms for 50ms
 20ms  one-way us-east-1 eu-west-1 for 50ms
+30ms  add us-east-1 for 50ms
+40ms  remove eu-west-1/leader for 50ms
 `, false},
 		{"broken off", "0s kill us-east-1 for 1h\n0s pause eu-west-1/leader for 1h\n0s cut us-east-1 eu-west-1 for 1h\n1h wipe-broker for 1s\n", true},
 	} {
@@ -119,6 +121,9 @@ func TestFaultsEnd(t *testing.T) {
 				t.Errorf("left in force: %v %v", now.Faults, err)
 			}
 			for _, r := range now.Regions {
+				if len(r.Nodes) != 3 {
+					t.Errorf("%s has %d nodes", r.Region, len(r.Nodes))
+				}
 				for _, n := range r.Nodes {
 					if n.State != cluster.Running {
 						t.Errorf("node %s is %s", n.Name, n.State)

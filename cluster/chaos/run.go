@@ -17,6 +17,7 @@ import (
 	"meridian/cluster"
 	"meridian/cluster/check"
 	"meridian/cluster/history"
+	"meridian/cluster/layout"
 )
 
 // Defaults and bounds of a run.
@@ -67,11 +68,15 @@ func (o Options) withDefaults(c *cluster.Cluster) Options {
 	return o
 }
 
-// ShapeOf is the shape of a cluster.
+// ShapeOf is the shape of a cluster: as many nodes as each Region has that vote and are numbered without a gap.
 func ShapeOf(c *cluster.Cluster) Shape {
-	s := Shape{Regions: c.File.Names(), Nodes: len(c.File.Regions[0].Nodes)}
+	s := Shape{Regions: c.File.Names(), Nodes: layout.MaxNodes}
 	for _, r := range c.File.Regions {
-		s.Nodes = min(s.Nodes, len(r.Nodes))
+		n := 0
+		for n < len(r.Nodes) && layout.NodeNumber(r.Nodes[n].Name) == n+1 && !r.Nodes[n].ReadReplica {
+			n++
+		}
+		s.Nodes = min(s.Nodes, n)
 	}
 	return s
 }

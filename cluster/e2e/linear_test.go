@@ -30,7 +30,7 @@ const (
 )
 
 // TestLinearizable plays strong calls against a Region whose leader is cut off, killed and paused, and, in a long run, whose
-// nodes are replaced; among them are calls of the weaker levels. The judges find all answers right.
+// nodes are replaced, added and removed; among them are calls of the weaker levels. The judges find all answers right.
 // MERIDIAN_LINEAR_CALLS is the number of strong calls, 1500 if unset, MERIDIAN_LINEAR_SEED draws them and the faults.
 func TestLinearizable(t *testing.T) {
 	l := newLoad(t, setting(t, "MERIDIAN_LINEAR_CALLS", 1500), "strong")
@@ -252,7 +252,7 @@ func (l *load) faults() func() map[string]int {
 	rng := rand.New(rand.NewPCG(l.seed, 1000))
 	kinds := []string{"cut off", "kill", "pause"}
 	if l.most > 10_000 {
-		kinds = append(kinds, "one way", "rolling restart", "replace")
+		kinds = append(kinds, "one way", "rolling restart", "replace", "add and remove")
 	}
 	var over sync.WaitGroup
 	over.Go(func() {
@@ -324,6 +324,15 @@ func (l *load) strike(kind string) error {
 		victim := others(leader)[0]
 		do("kill", victim)
 		do("replace", victim)
+	case "add and remove": // the Region has four nodes, then three others, and in the end those that it had
+		fourth := layout.NodeName(east, nodes+1)
+		do("add", fourth)
+		l.somewhat()
+		do("remove", leader, "--delete")
+		l.somewhat()
+		do("add", leader)
+		l.somewhat()
+		do("remove", fourth, "--delete")
 	}
 	return err
 }

@@ -51,6 +51,10 @@ type Member struct {
 	Voter bool
 }
 
+// DefaultElection is the usual time after which a follower that has not heard the leader may ask for votes; each draws
+// its own, between once and twice as long.
+const DefaultElection = 500 * time.Millisecond
+
 // Timeouts of Raft; each zero means the value named.
 type Timeouts struct {
 	Heartbeat time.Duration // 500 ms
@@ -94,8 +98,8 @@ func (c *Config) fill() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	setDefault(&c.Timeouts.Heartbeat, 500*time.Millisecond)
-	setDefault(&c.Timeouts.Election, 500*time.Millisecond)
+	setDefault(&c.Timeouts.Heartbeat, DefaultElection)
+	setDefault(&c.Timeouts.Election, DefaultElection)
 	setDefault(&c.Timeouts.Lease, 250*time.Millisecond)
 	setDefault(&c.Timeouts.Commit, 10*time.Millisecond)
 	setDefault(&c.Snapshots.Threshold, 8192)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -76,14 +77,22 @@ func (n *Node) reread() error {
 	if err != nil {
 		return err
 	}
-	own, ok := next.Node(n.config.Node.Name)
-	switch {
-	case next.ID != n.config.Cluster.ID || !slices.Equal(next.Names(), n.config.Cluster.Names()):
-		return fmt.Errorf("%s is of another cluster, or other Regions, than this node was started with", n.config.Layout.ClusterFile())
-	case !ok || own.ID != n.config.Node.ID:
-		return fmt.Errorf("%s does not name this node (%s) any more", n.config.Layout.ClusterFile(), n.config.Node.ID)
+	if err := checkLayout(next, &n.config); err != nil {
+		return fmt.Errorf("%s %w", n.config.Layout.ClusterFile(), err)
 	}
 	n.apply(next)
+	return nil
+}
+
+// checkLayout refuses a cluster.json that a node which runs cannot go by.
+func checkLayout(next *layout.Cluster, c *Config) error {
+	own, ok := next.Node(c.Node.Name)
+	switch {
+	case next.ID != c.Cluster.ID || !slices.Equal(next.Names(), c.Cluster.Names()):
+		return errors.New("is of another cluster, or of other Regions, than this node was started with")
+	case !ok || own.ID != c.Node.ID:
+		return fmt.Errorf("does not name this node (%s) any more", c.Node.ID)
+	}
 	return nil
 }
 

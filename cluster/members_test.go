@@ -12,6 +12,7 @@ import (
 
 	"meridian/cluster"
 	"meridian/cluster/clustertest"
+	"meridian/cluster/fault"
 	"meridian/cluster/layout"
 )
 
@@ -65,7 +66,13 @@ func TestNodesAreAddedAndRemoved(t *testing.T) {
 	if _, err := os.Stat(layout.NodeDir(removed.Aside).RootKey()); err != nil {
 		t.Errorf("its folder is not aside: %v", err)
 	}
+	for _, name := range []string{replica.Name, added.Name} {
+		must(t, c.AddFault(t.Context(), fault.Rule{Kind: fault.Partition, A: name, B: east + "/2"}))
+	}
 	must(t, second(c.Remove(t.Context(), replica.Name, true)))
+	if rules, err := c.Faults(); err != nil || len(rules) != 1 || rules[0].A != added.Name {
+		t.Errorf("left in force: %v, %v", rules, err)
+	}
 	if _, err := os.Stat(string(c.Dir.Node(replica.Name))); !os.IsNotExist(err) {
 		t.Errorf("a folder that was to be deleted: %v", err)
 	}

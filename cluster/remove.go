@@ -2,11 +2,13 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"time"
 
+	"meridian/cluster/fault"
 	"meridian/cluster/layout"
 )
 
@@ -97,5 +99,17 @@ func (r *remover) remove(ctx context.Context, deleteFolder bool) error {
 	}); err != nil {
 		return err
 	}
-	return r.pushLayout(ctx)
+	return errors.Join(r.pushLayout(ctx), r.dropFaults(ctx))
+}
+
+// dropFaults ends the faults of the node: one that comes under its name is not to find itself cut off.
+func (r *remover) dropFaults(ctx context.Context) error {
+	names := func(rule fault.Rule) bool { return rule.A == r.target.Name || rule.B == r.target.Name }
+	rules, err := r.Faults()
+	if err != nil || !slices.ContainsFunc(rules, names) {
+		return err
+	}
+	return r.changeFaults(ctx, func(t fault.Table) fault.Table {
+		return fault.Table{Format: t.Format, Version: t.Version + 1, Rules: slices.DeleteFunc(t.Live(time.Now()), names)}
+	})
 }

@@ -69,8 +69,8 @@ func (a *app) removeNode() *cobra.Command {
 forgets it. A leader hands over before that. The Region answers meanwhile, and from then on needs the majority of those that
 stay. Where no majority of them would answer, nothing is changed, and the error says how many live voters there would be.
 
-The folder is put aside as NODE.removed-TIME; it holds keys, remove it when nobody needs it any more. With --delete it is
-deleted at once. If the command ends early, repeat it: it completes the removal. The name may be added again: the new node
+The folder is put aside as NODE.removed-TIME; it holds keys, and the records of calls that ` + "`meridian audit`" + ` shows no more:
+remove it when nobody needs it. With --delete it is deleted at once. Faults that name the node end with it. If the command ends early, repeat it: it completes the removal. The name may be added again: the new node
 has nothing in common with the old one.`,
 		Example: `  meridian remove us-east-1/4
   meridian remove us-east-1/4 --delete`,

@@ -70,7 +70,7 @@ func (j *judge) imported(w *world, r, k int) {
 	}
 	for _, id := range l.Held {
 		if !slices.ContainsFunc(l.Record.Materials, func(m family.Material) bool { return m.ID == id }) {
-			w.fail(SameBytesOnly, "key %d: %s holds %x, which its record does not list", k, name, id[:4])
+			w.fail(SameBytesOnly, "key %d: %s holds %s, which its record does not list", k, name, short(id))
 		}
 	}
 	if l.State != family.Enabled {
@@ -78,7 +78,7 @@ func (j *judge) imported(w *world, r, k int) {
 	}
 	for i := range l.Record.Materials {
 		if id := l.Record.Materials[i].ID; id != l.Record.Pending && !slices.Contains(l.Held, id) {
-			w.fail(EnabledIsComplete, "key %d: %s is enabled without %x", k, name, id[:4])
+			w.fail(EnabledIsComplete, "key %d: %s is enabled without %s", k, name, short(id))
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (j *judge) everywhere(w *world, r, k int, id family.MaterialID) {
 			continue
 		}
 		if !slices.Contains(v.placed, placed{indexOf(m.Region), m.Inc, id}) {
-			w.fail(MaterialBeforeUse, "key %d: %s activates %x, which was never imported in %s", k, regionNames[r], id[:4], m.Region)
+			w.fail(MaterialBeforeUse, "key %d: %s activates %s, which was never imported in %s", k, regionNames[r], short(id), m.Region)
 		}
 	}
 }

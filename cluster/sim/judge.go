@@ -122,7 +122,7 @@ func (j *judge) distributed(w *world, r, k int, id family.MaterialID) {
 			continue
 		}
 		if o.Inc != m.Inc || o.Live() && !slices.Contains(o.Held, id) {
-			w.fail(MaterialBeforeUse, "key %d: %s activates %x, which %s lacks", k, regionNames[r], id[:4], m.Region)
+			w.fail(MaterialBeforeUse, "key %d: %s activates %s, which %s lacks", k, regionNames[r], short(id), m.Region)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (j *judge) use(w *world, r, k int, id family.MaterialID) {
 	v := &j.keys[k]
 	if id.IsZero() || !slices.Contains(w.local(r, k).Held, id) {
 		if !v.split() && !w.local(r, k).Suspended {
-			w.fail(CryptoContinuity, "key %d: %s cannot encrypt with %x", k, regionNames[r], id[:4])
+			w.fail(CryptoContinuity, "key %d: %s cannot encrypt with %s", k, regionNames[r], short(id))
 		}
 		return
 	}
@@ -174,7 +174,7 @@ func (j *judge) decrypts(w *world, r, k int) {
 		}
 		for _, m := range v.best.Members {
 			if m.Region == regionNames[r] && m.Inc == l.Inc && !m.Gone {
-				w.fail(DecryptAnywhere, "key %d: %s lacks %x, which was used", k, regionNames[r], id[:4])
+				w.fail(DecryptAnywhere, "key %d: %s lacks %s, which was used", k, regionNames[r], short(id))
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func (j *judge) kept(w *world, r, k int, before *family.Local, c family.Command)
 		case deleted && v.split() || l.Record.Ended:
 			v.let = append(v.let, id)
 		case w.someLive(k, deleted):
-			w.fail(NoSilentMaterialLoss, "key %d: %s erased %x, the last copy", k, regionNames[r], id[:4])
+			w.fail(NoSilentMaterialLoss, "key %d: %s erased %s, the last copy", k, regionNames[r], short(id))
 		}
 	}
 }

@@ -174,7 +174,7 @@ func (w *world) answer(m message) {
 		back.command = family.ReceiveRecord{Record: l.Record, Certificates: l.Certificates, Carried: gives}
 		w.send(back)
 	}
-	back.command = family.Hear{From: regionNames[to], Life: m.life, Lives: w.lives(to), Version: l.Record.Version, Held: missing}
+	back.command = family.Hear{From: regionNames[to], Life: m.life, Lives: slices.Clone(w.lives(to)), Version: l.Record.Version, Held: missing}
 	w.send(back)
 }
 

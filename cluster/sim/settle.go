@@ -70,7 +70,7 @@ func (w *world) unsettledKey(k int) (Invariant, string) {
 		}
 	}
 	if !p.Record.Pending.IsZero() && p.Record.Origin != originExternal {
-		return RotationCompletes, fmt.Sprintf("key %d: %x is pending", k, p.Record.Pending[:4])
+		return RotationCompletes, fmt.Sprintf("key %d: %s is pending", k, short(p.Record.Pending))
 	}
 	return "", ""
 }
@@ -99,7 +99,7 @@ func (w *world) unsettledMember(r, k int, p *family.Local) (Invariant, string) {
 	}
 	for _, id := range w.judge.keys[k].used {
 		if l.Record.Origin != originExternal && !slices.Contains(l.Held, id) && !slices.Contains(w.judge.keys[k].let, id) {
-			return DecryptAnywhere, fmt.Sprintf("key %d: %s lacks %x after healing", k, name, id[:4])
+			return DecryptAnywhere, fmt.Sprintf("key %d: %s lacks %s after healing", k, name, short(id))
 		}
 	}
 	return "", ""

@@ -53,6 +53,7 @@ type region struct {
 	seen   [regionCount]uint64 // the greatest life of each other Region
 	keys   [keyCount]member
 	backup *backup
+	lives  [regionCount]family.Life // what lives returns
 }
 
 // member is a Region's key: the state, and what only a running node knows.
@@ -141,22 +142,25 @@ func (w *world) here(r int) family.Here {
 	return family.Here{Region: regionNames[r], Now: w.now, HandoffTimeout: handoffTimeout, Life: w.regions[r].life, Peers: regionNames[:], Lives: w.lives(r)}
 }
 
-// lives are those of all Regions, as far as Region r has met them.
+// lives are those of all Regions, as far as Region r has met them. They are good until it is asked again.
 func (w *world) lives(r int) []family.Life {
 	if !w.mortal {
 		return nil
 	}
-	out := make([]family.Life, regionCount)
-	for q := range out {
-		out[q] = family.Life{Region: regionNames[q], Life: w.regions[r].seen[q]}
+	g := &w.regions[r]
+	for q := range g.lives {
+		g.lives[q] = family.Life{Region: regionNames[q], Life: g.seen[q]}
 	}
-	out[r].Life = w.regions[r].life
-	return out
+	g.lives[r].Life = g.life
+	return g.lives[:]
 }
 
 func (w *world) local(r, k int) *family.Local { return &w.regions[r].keys[k].local }
 
 func (w *world) isPrimary(r, k int) bool { return family.IsPrimary(regionNames[r], w.local(r, k)) }
+
+// short names a material for people. It takes a copy, so that the judge's loops need not keep theirs on the heap.
+func short(id family.MaterialID) string { return id.String()[:8] }
 
 func (w *world) newMaterial(k int) family.MaterialID {
 	w.made++

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,7 @@ checked. Exit code 1: one was broken; the seed repeats it.`,
 				}
 				return nil
 			}
+			debug.SetGCPercent(collectRarely)
 			return a.printSim(sim.Run(o))
 		},
 	}
@@ -49,6 +51,9 @@ checked. Exit code 1: one was broken; the seed repeats it.`,
 	f.BoolVar(&trace, "trace", false, "print the history of one seed")
 	return cmd
 }
+
+// collectRarely is for a process that does nothing but simulate: its worlds are small, and its garbage is cheap to keep.
+const collectRarely = 1600
 
 func (a *app) printSim(r sim.Report) error {
 	type failure struct {

@@ -1,6 +1,7 @@
 package family
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -61,7 +62,7 @@ func (id MaterialID) IsZero() bool { return id == MaterialID{} }
 
 // Compare orders ids by bytes.
 func (id MaterialID) Compare(other MaterialID) int {
-	return strings.Compare(string(id[:]), string(other[:]))
+	return bytes.Compare(id[:], other[:])
 }
 
 // RotationType says why a material came to be.

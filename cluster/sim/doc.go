@@ -9,8 +9,8 @@
 // that a node runs, keyengine/family, unchanged: Decide, Evolve, Obligations. What surrounds it,
 // that is messages, secrets, answers, is played by this package.
 //
-// It does not look at aliases, policies and tags, at what happens inside a Region, or at forged
-// messages.
+// It does not look at what happens inside a Region, or at forged messages. Aliases, policies, tags and
+// grants are in its tests alone, where the engines of all Regions decide the messages of its histories.
 //
 //	report := sim.Run(sim.Options{Seeds: 10000})
 //	for _, f := range report.Failures { sim.Trace(f.Seed, opts, os.Stdout) }

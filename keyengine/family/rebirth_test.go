@@ -110,3 +110,23 @@ func TestTwoRestored(t *testing.T) {
 		t.Errorf("A is suspended: %v, holds %v", a.Suspended, a.Held)
 	}
 }
+
+// TestEpochsOfLives holds that no two lives of a Region begin in one epoch, or within the hand-offs of each other,
+// whatever either knew, and that each begins after all that it knew.
+func TestEpochsOfLives(t *testing.T) {
+	taken := map[uint32]uint64{}
+	for life := uint64(2); life < 200; life++ {
+		for _, last := range []uint32{1, 7, 1 << blockShift, 1<<blockShift | 9, 2 << blockShift, 3<<blockShift | 4, 5 << blockShift} {
+			first := epochOf(last, life)
+			if first <= last {
+				t.Errorf("life %d begins in epoch %d, not after %d", life, first, last)
+			}
+			for e := first; e < first+1<<lifeShare; e++ {
+				if other, ok := taken[e]; ok && other != life {
+					t.Fatalf("lives %d and %d both have epoch %d", other, life, e)
+				}
+				taken[e] = life
+			}
+		}
+	}
+}

@@ -254,20 +254,22 @@ func (d *decision) resumePrimary() {
 	d.progress()
 }
 
-// Epochs of a life are in blocks of their own, as far as there is room: then also records that nobody
-// but this Region ever knew, and that it forgot, have other versions than the ones to come.
+// The first epoch of a life is at a place of the life's own, in the block of epochs after the greatest that is known: then
+// records that nobody but this Region ever knew, and that it forgot, have other versions than the ones to come. A life's
+// place is four epochs wide: no Region gets further without another one's knowledge, for each hand-off opens one epoch only.
 const (
 	blockShift = 16
+	lifeShare  = 2
 	lastBlock  = MaxCount >> (blockShift + 1)
 )
 
 // epochOf returns the first epoch of a life for a family whose greatest known epoch is last.
 func epochOf(last uint32, life uint64) uint32 {
-	block := uint64(last>>blockShift) + life - 1
+	block := uint64(last>>blockShift) + 1
 	if life <= 1 || block > lastBlock {
 		return last + 1
 	}
-	return uint32(block << blockShift)
+	return uint32(block<<blockShift | life<<lifeShare&(1<<blockShift-1))
 }
 
 // surviving is what is left of the record's materials: those whose secret is here. All others were heard,

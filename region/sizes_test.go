@@ -125,7 +125,7 @@ func newCrowd(t *testing.T, config keystore.Config) *crowd {
 // Region that is used.
 func (c *crowd) one() {
 	i := c.keys
-	c.keys, c.now = i+1, c.now.Add(20 * time.Millisecond)
+	c.keys, c.now = i+1, c.now.Add(20*time.Millisecond)
 	out := c.call("CreateKey", fmt.Sprintf(`{"Description": "key %d of a crowd", "Tags": [{"TagKey": "team", "TagValue": "t%d"}]}`, i, i%100))
 	id := *out.(*kmsapi.CreateKeyResponse).KeyMetadata.KeyId
 	if i%2 == 0 {

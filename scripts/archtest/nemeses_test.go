@@ -46,8 +46,7 @@ func TestNemeses(t *testing.T) {
 	}
 }
 
-// exists says whether there is a test "folder: TestName" or a target "make name"; what else is a command that the
-// tests of commands know.
+// exists says whether there is a test "folder: TestName" or a target "make name". Else it must be a command.
 func exists(t *testing.T, name, targets string) (what string, there bool) {
 	t.Helper()
 	if target, ok := strings.CutPrefix(name, "make "); ok {

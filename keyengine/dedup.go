@@ -27,6 +27,9 @@ func expiryRow(until int64, dedup []byte) []byte {
 	return append(b, dedup...)
 }
 
+// OldestReplies is the prefix of the rows of which each command takes out the first ones, whose time is over.
+func OldestReplies() []byte { return []byte(prefixExpiry) }
+
 // EvolveCommand is the part of a record that belongs to one of its commands: the reply by which a
 // repeat is answered, and the removal of what is of no use any more: replies whose time is over and
 // grants of deleted keys. at is the record's time; dedup

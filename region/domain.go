@@ -84,5 +84,8 @@ func (d Domain) Materials(r rows.Reader) iter.Seq[[32]byte] {
 	}
 }
 
+// Queue is the prefix of the rows by which replies are forgotten, the oldest first.
+func (d Domain) Queue() []byte { return keyengine.OldestReplies() }
+
 // CheckIndexes returns how the derived rows differ from what the state demands.
 func (d Domain) CheckIndexes(r rows.Reader) []string { return keyengine.CheckIndexes(r, d.Place) }

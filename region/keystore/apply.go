@@ -52,7 +52,11 @@ type batch struct {
 	was  Meta
 }
 
-func (s *Store) begin(g *generation) *batch { return newBatch(g.db, s.Meta(), s.fail) }
+func (s *Store) begin(g *generation) *batch {
+	b := newBatch(g.db, s.Meta(), s.fail)
+	b.w.front = g.front
+	return b
+}
 
 func newBatch(db *pebble.DB, m Meta, fail func(string, error)) *batch {
 	b := db.NewIndexedBatch()
@@ -139,6 +143,9 @@ func (s *Store) commit(b *batch) {
 		s.fail("write state", err)
 	}
 	s.tallies.batches.Add(1)
+	if b.w.first != nil {
+		b.w.front.at.Store(&b.w.first)
+	}
 	if s.cfg.OnApply != nil {
 		s.cfg.OnApply(Change{First: b.was.Seq + 1, Last: b.meta.Seq, At: b.meta.At, Keys: b.w.changed})
 	}
@@ -152,6 +159,8 @@ type writer struct {
 	b       *pebble.Batch
 	digest  Digest
 	changed [][]byte
+	front   *front // nil: it is not remembered
+	first   []byte // no row of the queue is before it; nil: nobody looked yet
 }
 
 var _ rows.Writer = (*writer)(nil)
@@ -169,6 +178,7 @@ func (w *writer) Put(key, value []byte) {
 		}
 		w.digest.Add(key, value)
 	}
+	w.queues(key)
 	w.set(key, value)
 	w.note(key)
 }

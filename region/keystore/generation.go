@@ -13,10 +13,11 @@ import (
 // generation is one database. A restore makes the next one; the old one is closed and removed when
 // its last reader is done.
 type generation struct {
-	name string
-	db   *pebble.DB
-	refs atomic.Int64  // readers, and one more while it is the store's current
-	idle chan struct{} // closed when refs is 0
+	name  string
+	db    *pebble.DB
+	front *front        // of the domain's queue
+	refs  atomic.Int64  // readers, and one more while it is the store's current
+	idle  chan struct{} // closed when refs is 0
 }
 
 func (g *generation) meta() (Meta, error) {
@@ -73,7 +74,7 @@ func (s *Store) openGeneration(name string, exists bool) (*generation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generation %s: %w", name, err)
 	}
-	g := &generation{name: name, db: db, idle: make(chan struct{})}
+	g := &generation{name: name, db: db, front: frontOf(s.cfg.Domain), idle: make(chan struct{})}
 	g.refs.Store(1)
 	return g, nil
 }

@@ -41,7 +41,14 @@ func (r reader) Scan(prefix, after []byte) iter.Seq2[[]byte, []byte] {
 		if after != nil && bytes.Compare(after, prefix) >= 0 {
 			lower = append(bytes.Clone(after), 0)
 		}
-		it, err := r.src.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: end(prefix)})
+		r.between(lower, end(prefix))(yield)
+	}
+}
+
+// between yields the rows from one key on and before another.
+func (r reader) between(lower, upper []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func([]byte, []byte) bool) {
+		it, err := r.src.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 		if err != nil {
 			r.fail("scan state", err)
 		}
@@ -105,7 +112,12 @@ func (s *Store) Scan(prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func([]byte, []byte) bool) {
 		g := s.acquire()
 		defer g.drop()
-		reader{g.db, s.fail}.Scan(prefix, after)(yield)
+		r := reader{g.db, s.fail}
+		if g.front.asks(prefix, after) {
+			r.between(g.front.begin(), end(prefix))(yield)
+			return
+		}
+		r.Scan(prefix, after)(yield)
 	}
 }
 

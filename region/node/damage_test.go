@@ -39,14 +39,14 @@ func TestDamage(t *testing.T) {
 	}
 	c := nodetest.NewWith(t, func(c *node.Config) { c.Snapshots.Threshold, c.Snapshots.Interval = 16, 20*time.Millisecond }, 1, "us-east-1")
 	c.Ready()
-	for i := range 40 {
-		if _, err := c.Client(name).CreateKey(t.Context(), &kms.CreateKeyInput{Description: new(fmt.Sprint("key ", i))}); err != nil {
+	made := 0
+	c.Eventually("there are snapshots, and what comes after", func() bool {
+		if _, err := c.Client(name).CreateKey(t.Context(), &kms.CreateKeyInput{Description: new(fmt.Sprint("key ", made))}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	c.Eventually("there are snapshots", func() bool {
+		made++
 		found, _ := filepath.Glob(filepath.Join(c.Dir.Node(name).Raft(), "snapshots", "*-*[0-9]")) // the pattern is right
-		return len(found) > 1
+		return made > 40 && len(found) > 1
 	})
 	c.Stop(name)
 	c.File.Transport, c.File.Regions[0].Bootstrapped = layout.TransportHTTP, true

@@ -18,6 +18,7 @@ FUZZ_TIME    ?= 10s
 HOSTILE_TIME ?= 60s
 LINEAR_CALLS ?= 100000
 FAILOVERS    ?= 50
+PLUGINS      ?=
 # How long `make chaos` breaks a cluster, the page it leaves, and what else it is told, such as --seed 7.
 CHAOS_TIME   ?= 3m
 CHAOS_REPORT ?= bin/chaos.html
@@ -56,6 +57,10 @@ sim: ## SIM_SECONDS of simulated seeds of the cross-Region protocol
 scenarios: ## every scenario of the library in all three worlds; prints which ran where: some minutes
 	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^(TestLibraryInTheSimulation|TestInThisProcess)$$' -timeout 20m ./cluster/scenario
 	MERIDIAN_SCENARIOS=all $(GO) test -count=1 -v -run '^TestScenarios$$' -timeout 20m $(E2E)
+
+.PHONY: terraform
+terraform: ## the life of keys under Terraform (PLUGINS: a folder that mirrors hashicorp/aws): minutes
+	MERIDIAN_TERRAFORM_PLUGINS=$(PLUGINS) $(GO) test -count=1 -v -run '^TestTerraform$$' -timeout 40m $(E2E)
 
 .PHONY: linear
 linear: ## LINEAR_CALLS strong calls through leader kills, pauses, cuts and nodes that come and go, judged with porcupine

@@ -239,8 +239,19 @@ func raftFormat(t *testing.T, path string) {
 	}
 }
 
-// snapshotFormat changes the format of a state, and the checksum that Raft keeps of it.
+// snapshotFormat changes the format of all snapshots: a node looks at its newest alone.
 func snapshotFormat(t *testing.T, path string) {
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(path)), "*", "state.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		stateFormat(t, path)
+	}
+}
+
+// stateFormat changes the format of a state, and the checksum that Raft keeps of it.
+func stateFormat(t *testing.T, path string) {
 	sum := crc64.New(crc64.MakeTable(crc64.ECMA))
 	change(t, path, func(b []byte) []byte {
 		at := bytes.Index(b, []byte("MRDSTATE")) + len("MRDSTATE")

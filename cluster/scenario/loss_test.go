@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"meridian/cluster/control"
 	"meridian/cluster/keyview"
@@ -181,11 +182,35 @@ func (x *trial) promote(a keyview.Ability, s *control.KeyState) {
 	switch a.Promote {
 	case keyview.Yes, keyview.No:
 		if s.Shared.Primary != a.Region && a.Role == "REPLICA" {
-			x.expect(a, "promote", a.Promote, x.call(s.Shared.Primary, s.Shared.Account, "UpdatePrimaryRegion", map[string]any{"KeyId": a.Key, "PrimaryRegion": a.Region}))
+			err := x.call(s.Shared.Primary, s.Shared.Account, "UpdatePrimaryRegion", map[string]any{"KeyId": a.Key, "PrimaryRegion": a.Region})
+			if a.Promote == keyview.No && err == nil { // behind a cut silence is consent, and the role stays where it is
+				err = x.staysReplica(a)
+			}
+			x.expect(a, "promote", a.Promote, err)
 		}
 	case keyview.Forced:
 		x.expect(a, "promote", a.Promote, x.world.ForcePromote(x.t.Context(), s.Shared.Account, a.Key, a.Region, true)) // where a node without its majority runs, too
 	}
+}
+
+// errStays is why a Region did not become primary.
+var errStays = errors.New("the role of primary did not come")
+
+// staysReplica looks for longer than a hand-off may take whether a Region becomes primary; nil: it does. One that is
+// Updating cannot as it is, and may in a moment.
+func (x *trial) staysReplica(a keyview.Ability) error {
+	for until := x.world.Now() + 40*time.Second; x.world.Now() < until; {
+		if err := x.world.Pass(x.t.Context()); err != nil {
+			return err
+		}
+	}
+	states, err := x.world.KeyStates(x.t.Context())
+	if a.State != "Updating" && slices.ContainsFunc(states, func(s control.KeyState) bool {
+		return s.KeyID == a.Key && s.Region == a.Region && s.Own.Role == "PRIMARY"
+	}) {
+		return nil
+	}
+	return errors.Join(errStays, err)
 }
 
 // expect compares what was said with what happened.

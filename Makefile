@@ -24,7 +24,7 @@ CHAOS_TIME   ?= 3m
 CHAOS_REPORT ?= bin/chaos.html
 CHAOS_FLAGS  ?=
 # A package that runs longer than this hangs.
-TEST_TIMEOUT ?= 8m
+TEST_TIMEOUT ?= 12m
 E2E          := ./cluster/e2e
 
 .PHONY: help

@@ -78,6 +78,7 @@ type Hear struct {
 	Lives   []family.Life // of the other Regions, as the sender has met them
 	Version family.Version
 	Held    []family.MaterialID
+	Lacks   []family.MaterialID // of its record
 	Carried []NewMaterial
 }
 
@@ -95,6 +96,6 @@ func (c Hear) decide(d *draft) (any, error) {
 		d.emit(PeerSeen{Region: c.By.Region, Life: c.By.Life})
 	}
 	return nil, d.family(c.Ref, family.Hear{
-		From: c.By.Region, Life: c.Life, Lives: c.Lives, Version: c.Version, Held: c.Held, Carried: idsOf(c.Carried),
+		From: c.By.Region, Life: c.Life, Lives: c.Lives, Version: c.Version, Held: c.Held, Lacks: c.Lacks, Carried: idsOf(c.Carried),
 	}, c.Carried...)
 }

@@ -40,9 +40,12 @@ func (l *link) question(local *family.Local) error {
 	default:
 		return fmt.Errorf("%w: %s", errRefused, a.Reason)
 	}
-	heard := keyengine.Hear{Ref: ref, By: senderOf(e), Life: life, Lives: a.Lives, Version: a.Version, Held: a.Held}
+	heard := keyengine.Hear{Ref: ref, By: senderOf(e), Life: life, Lives: a.Lives, Version: a.Version, Held: a.Held, Lacks: a.Lacks}
 	if err := l.config.Region.Propose(l.ctx, heard, nil); err != nil {
 		return err
+	}
+	if l.to == rec.Primary && a.Version.Less(rec.Version) {
+		l.tell(ref, force{record: true}) // perhaps it does not know any more that it is the primary
 	}
 	for _, o := range family.Obligations(l.config.Place.Region, l.local(ref)) {
 		if o.To == l.to && o.What == family.SendQuestion {
@@ -76,7 +79,10 @@ func (s *session) answerQuestion(ctx context.Context, e *Envelope, b *AskBody) (
 	if l == nil || l.Record.Version.IsZero() {
 		return &AnswerBody{Code: CodeOK, Lives: a.Lives}, nil, nil
 	}
-	a.Version = l.Record.Version
+	a.Version, a.Lacks = l.Record.Version, nil
+	if l.Live() && l.Record.Origin != originExternal {
+		a.Lacks = family.Lacks(l) // all of them, and of this moment
+	}
 	if !family.MustTell(l, b.Applied) && len(materials) == 0 {
 		return a, nil, nil
 	}

@@ -37,6 +37,7 @@ func TestMutantsDie(t *testing.T) {
 		{name: family.OldNumbers},
 		{name: family.OldAnswers, rare: true},
 		{name: family.OldWorld, rare: true},
+		{name: family.EarlyRelease, rare: true},
 		{name: family.RotateUnheld},
 		{name: family.KeepStrays},
 		{name: family.StayEnabled},

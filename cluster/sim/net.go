@@ -174,7 +174,11 @@ func (w *world) answer(m message) {
 		back.command = family.ReceiveRecord{Record: l.Record, Certificates: l.Certificates, Carried: gives}
 		w.send(back)
 	}
-	back.command = family.Hear{From: regionNames[to], Life: m.life, Lives: slices.Clone(w.lives(to)), Version: l.Record.Version, Held: missing}
+	var lacks []family.MaterialID
+	if l.Live() && l.Record.Origin != originExternal {
+		lacks = family.Lacks(l)
+	}
+	back.command = family.Hear{From: regionNames[to], Life: m.life, Lives: slices.Clone(w.lives(to)), Version: l.Record.Version, Held: missing, Lacks: lacks}
 	w.send(back)
 }
 

@@ -25,6 +25,8 @@ func TestOnceBroken(t *testing.T) {
 		{seed: 10144540, broke: CryptoContinuity},
 		// Two lives of a Region began in one epoch, and nobody knew of the first.
 		{seed: 10585520, broke: SingleWriter},
+		// A reborn orphan erased what a reborn primary had forgotten.
+		{seed: 11865601, broke: NoSilentMaterialLoss},
 		// A primary promoted by force held a material that it alone knew.
 		{seed: 30087156, hostile: true, broke: SharedPropertiesConverge},
 	} {

@@ -89,7 +89,7 @@ type (
 	// FinishCreate is the second log entry of a replica's birth: the secrets of Materials are here.
 	FinishCreate struct{ Materials []MaterialID }
 	// Hear is what another Region answered to the question of a suspended member (R13): the version of its
-	// record, zero if it has none, and the materials it holds; Carried are those whose secrets came along.
+	// record, zero if it has none, and the materials it holds and lacks; Carried are those whose secrets came along.
 	// Life is the life of this Region in which it asked, Lives are those of all Regions as the other knew them when it
 	// answered: of an earlier one it has taken in nothing since.
 	Hear struct {
@@ -98,6 +98,7 @@ type (
 		Lives   []Life
 		Version Version
 		Held    []MaterialID
+		Lacks   []MaterialID // of its record
 		Carried []MaterialID
 	}
 	// Tick is the passing of time: due deletions and the hand-off's time-out.

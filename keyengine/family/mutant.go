@@ -22,6 +22,7 @@ const (
 	OldNumbers       Mutant = "OldNumbers"       // a reborn member numbers its status as it remembers
 	OldAnswers       Mutant = "OldAnswers"       // an answer to a question of an earlier life counts
 	OldWorld         Mutant = "OldWorld"         // a Region counts as heard that has not met another in its new life
+	EarlyRelease     Mutant = "EarlyRelease"     // a reborn orphan erases what a reborn primary's record lists
 	RotateUnheld     Mutant = "RotateUnheld"     // an imported material is used before every member has it
 	KeepStrays       Mutant = "KeepStrays"       // a member keeps imported material that the family dropped
 	StayEnabled      Mutant = "StayEnabled"      // a member whose imported material is gone stays enabled

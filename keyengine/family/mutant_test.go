@@ -111,3 +111,47 @@ func TestWhoKnowsLessKills(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlyReleaseKills plants an orphan's haste: C erases the last copy of what B, the primary, has forgotten. The story is
+// told at length in testdata/rebirth.txt.
+func TestEarlyReleaseKills(t *testing.T) {
+	const story = `
+		B create m1
+		B replicate A
+		B -> A record
+		A finish
+		A -> B status
+		B -> A record
+		A -> B status
+		save B
+		B rotate m2
+		B -> A record
+		A -> B status
+		B replicate C
+		B -> C record as old
+		B -> C record refuse
+		C -> B status
+		B -> A record
+		restore B
+		forget C
+		reborn C
+		deliver old
+		A schedule-deletion 7
+		wait 7d
+		A tick
+		A -> C record
+		reborn B
+		B -> A question
+		B -> C question`
+	defer Plant("")
+	for _, planted := range []Mutant{"", EarlyRelease} {
+		Plant(planted)
+		s := newStage(t)
+		for line := range strings.Lines(strings.TrimSpace(story)) {
+			s.act(strings.Fields(line))
+		}
+		if got, want := !has(s.local("B").Held, material("m2")), planted != ""; got != want {
+			t.Errorf("planted %q: what was in use is lost %v, want %v", planted, got, want)
+		}
+	}
+}

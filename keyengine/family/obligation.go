@@ -58,7 +58,7 @@ func questions(l *Local) []Obligation {
 // the member of asker lacks and this one holds.
 func Gives(asker string, l *Local, lacks []MaterialID) []MaterialID {
 	m := l.Record.member(asker)
-	if l.Record.external() || m == nil || m.Gone || !l.Live() {
+	if l.Record.external() || m == nil || m.Gone || !l.Live() && !l.Orphan {
 		return nil
 	}
 	var out []MaterialID

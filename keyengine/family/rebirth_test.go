@@ -44,6 +44,9 @@ func (s *stage) question(from, to string, options []string) {
 	asker, l := s.local(from), s.local(to)
 	missing := without(l.Held, asker.Held)
 	hear := Hear{From: to, Life: s.life(from), Lives: s.here(to).Lives, Version: l.Record.Version, Held: missing}
+	if l.Live() {
+		hear.Lacks = Lacks(l)
+	}
 	x := letter{from: to, to: from, life: s.life(to), command: hear}
 	gives := Gives(from, l, missing)
 	if asker.Record.Version.Less(l.Record.Version) || len(gives) > 0 {

@@ -172,9 +172,18 @@ func (d *decision) hear(c *Hear) {
 			}
 		}
 	}
+	if d.l.Orphan && d.forgetful(c) && !mutant(EarlyRelease) {
+		return // this orphan gives it what it forgot, when it is asked
+	}
 	if slices.Contains(d.l.Awaits, c.From) {
 		d.emit(PeerHeard{Region: c.From, Known: d.known()})
 	}
+}
+
+// forgetful reports whether an answer is of a primary that has forgotten what is held here: its record is an older one, or
+// lists what it lacks.
+func (d *decision) forgetful(c *Hear) bool {
+	return c.From == d.l.Record.Primary && (c.Version.Less(d.l.Record.Version) || len(intersection(d.l.Held, c.Lacks)) > 0)
 }
 
 // excuse gives a Region up that will never answer.
@@ -205,6 +214,7 @@ func (d *decision) resume() {
 		return // the primary gives it what is missing, or drops it
 	}
 	d.emit(FamilyResumed{})
+	d.release()
 	if h := d.l.Record.Handoff; h != nil && h.To == d.here.Region && d.l.Live() {
 		d.consider(h.Attempt, undecided(h))
 	}

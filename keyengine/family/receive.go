@@ -140,8 +140,12 @@ func (d *decision) orphan(c *ReceiveRecord, inc Version, reason string) {
 }
 
 // release erases an orphan's secrets once the family lists them all: a primary lists a material
-// only when it holds it. Imported ones go at once: callers have them.
+// only when it holds it. Imported ones go at once: callers have them. In a rebirth the primary may have forgotten what its
+// record lists: then the orphan waits until it has heard it.
 func (d *decision) release() {
+	if d.l.Suspended && !d.l.Record.external() && !mutant(EarlyRelease) {
+		return
+	}
 	if d.l.Orphan && (d.l.Record.external() || d.l.Record.Ended || listsAll(d.l.Record.Materials, d.l.Held) || mutant(NoSalvage)) {
 		d.emit(OrphanReleased{})
 	}

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"meridian/region/trace"
 )
@@ -96,6 +98,7 @@ func FuzzParent(f *testing.F) {
 	f.Add("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	f.Add("00-00000000000000000000000000000000-0000000000000000-01")
 	f.Add("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	f.Add("aa-0aa0000000aa00aa0000aa000a00000a-a0aa0a0000000000-00") // its caller wants no trace
 	f.Add("")
 	f.Add(strings.Repeat("0", 1000))
 	tracer, _ := recorded(f)
@@ -107,8 +110,9 @@ func FuzzParent(f *testing.F) {
 		}
 		ctx, span = tracer.Arrive(t.Context(), "door", http.Header{trace.Header: {parent}})
 		defer span.End(nil)
-		if trace.ID(ctx) == "" {
-			t.Error("a call is not traced because of what it brought")
+		said := oteltrace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": parent}))
+		if silent := said.IsValid() && !said.IsSampled(); trace.ID(ctx) == "" && !silent {
+			t.Errorf("%q, which does not ask for that, led to a call that is not traced", parent)
 		}
 	})
 }

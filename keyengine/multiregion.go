@@ -10,7 +10,7 @@ import (
 )
 
 // ReplicateKey asks another Region for a replica of a primary key. Caller says who asks, in the form in which that
-// Region can decide about the same caller; empty: it goes by the name alone.
+// Region can decide about the same caller. Empty, or until every Region of the cluster can read it: it goes by the name alone.
 type ReplicateKey struct {
 	Request *kmsapi.ReplicateKeyRequest
 	Caller  []byte
@@ -39,7 +39,7 @@ func (c ReplicateKey) decide(d *draft) (any, error) {
 	init := family.Init{
 		Policy: val(in.Policy), Description: key.Description, Tags: key.Tags,
 		By: d.facts.Caller.ARN, BypassSafety: val(in.BypassPolicyLockoutSafetyCheck),
-		Caller: c.Caller,
+		Caller: d.recordable(c.Caller),
 	}
 	if region == d.place.Region {
 		return nil, t.refused(&family.Refusal{Cause: family.AlreadyExists})
@@ -136,8 +136,8 @@ func (c UpdatePrimaryRegion) decide(d *draft) (any, error) {
 		return nil, fault(kmsapi.ValidationException, "PrimaryRegion %s is not a Region.", region)
 	}
 	move := family.UpdatePrimary{To: region}
-	if len(c.Caller) > 0 {
-		move.By, move.Caller = d.facts.Caller.ARN, c.Caller
+	if caller := d.recordable(c.Caller); len(caller) > 0 {
+		move.By, move.Caller = d.facts.Caller.ARN, caller
 	}
 	return nil, d.ask(t, move)
 }

@@ -40,10 +40,11 @@ type (
 		Ref      Ref
 		Material NewMaterial
 	}
-	// SeePeer notes the life that another Region announced.
+	// SeePeer notes the life that another Region announced, and its feature level, if it announced one.
 	SeePeer struct {
 		Region string
 		Life   uint64
+		Level  uint32
 	}
 	// AdvanceSealingKey moves to a new sealing key.
 	AdvanceSealingKey struct{ Step uint64 }
@@ -220,7 +221,10 @@ func (c SeePeer) decide(d *draft) (any, error) {
 		return nil, fault(kmsapi.ValidationException, "not a Region")
 	}
 	if c.Life > d.Peer(c.Region) {
-		d.emit(PeerSeen(c))
+		d.emit(PeerSeen{Region: c.Region, Life: c.Life})
+	}
+	if c.Level > 0 && c.Life >= d.Peer(c.Region) && c.Level != d.PeerLevel(c.Region) && d.Level() >= LevelCaller {
+		d.emit(PeerLevelSeen{Region: c.Region, Level: c.Level})
 	}
 	return nil, nil
 }

@@ -178,6 +178,40 @@ func TestAnswerAnnouncesALife(t *testing.T) {
 	w.check(t)
 }
 
+// TestSharedLevel: what records may use is what every Region of the cluster is known to be at; who was never heard counts
+// as the first level, and a Region's new life may have less.
+func TestSharedLevel(t *testing.T) {
+	w := newWorld("us-east-1")
+	us := w.sites["us-east-1"]
+	all := []string{"us-east-1", "eu-west-1", "ap-southeast-2"}
+	see := func(region string, life uint64, level uint32) keyengine.Command {
+		return keyengine.SeePeer{Region: region, Life: life, Level: level}
+	}
+	for _, step := range []struct {
+		what   string
+		c      keyengine.Command
+		events int
+		want   uint32
+	}{
+		{"before its own level a Region notes nobody's", see("eu-west-1", 1, 2), 1, 1},
+		{"the own level alone", keyengine.RaiseLevel{Level: keyengine.LevelCaller}, 1, 1},
+		{"one of two", see("eu-west-1", 1, 2), 1, 1},
+		{"all", see("ap-southeast-2", 1, 3), 2, 2},
+		{"again", see("ap-southeast-2", 1, 3), 0, 2},
+		{"a new life that does not say", see("eu-west-1", 2, 0), 1, 2},
+		{"the new life is older", see("eu-west-1", 2, 1), 1, 1},
+		{"the life that is over", see("eu-west-1", 1, 2), 0, 1},
+	} {
+		d, err := w.decide(us, "", step.c)
+		if got := us.view().SharedLevel(all); err != nil || len(d.Events) != step.events || got != step.want {
+			t.Errorf("%s: %d events, level %d, %v", step.what, len(d.Events), got, err)
+		}
+	}
+	if got := us.view().SharedLevel(nil); got != 1 {
+		t.Errorf("any Region: level %d", got)
+	}
+}
+
 func TestPeersAndSealingKeyOnlyRise(t *testing.T) {
 	w := newWorld("us-east-1")
 	us := w.sites["us-east-1"]

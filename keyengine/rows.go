@@ -26,28 +26,30 @@ import (
 //	c/level                             feature level of this Region, if greater than 1
 //	c/life                              life number of this Region, if greater than 1
 //	c/peer/<Region>                     greatest life seen
+//	c/peer-level/<Region>               feature level announced last, if one was
 //	c/seal                              step of the sealing key
 //	c/used/<account>/<key id>           used: the newest use
 //	m/<32 bytes>                        SecretRow, written by the store
 //	o/<dst>/<account>/<key id>          empty: the family owes dst a message
 //	t/<8 bytes ms>/<account>/<key id>   empty: when the family has work to do
 const (
-	prefixKey     = "k/"
-	prefixFamily  = "f/"
-	prefixAlias   = "a/"
-	prefixReply   = "d/r/"
-	prefixExpiry  = "d/t/"
-	prefixCount   = "c/keys/"
-	rowClock      = "c/clock"
-	rowLeaf       = "c/leaf"
-	rowLevel      = "c/level"
-	rowLife       = "c/life"
-	rowStep       = "c/seal"
-	prefixPeer    = "c/peer/"
-	prefixUsed    = "c/used/"
-	prefixSecret  = "m/"
-	prefixObliged = "o/"
-	prefixDue     = "t/"
+	prefixKey       = "k/"
+	prefixFamily    = "f/"
+	prefixAlias     = "a/"
+	prefixReply     = "d/r/"
+	prefixExpiry    = "d/t/"
+	prefixCount     = "c/keys/"
+	rowClock        = "c/clock"
+	rowLeaf         = "c/leaf"
+	rowLevel        = "c/level"
+	rowLife         = "c/life"
+	rowStep         = "c/seal"
+	prefixPeer      = "c/peer/"
+	prefixPeerLevel = "c/peer-level/"
+	prefixUsed      = "c/used/"
+	prefixSecret    = "m/"
+	prefixObliged   = "o/"
+	prefixDue       = "t/"
 )
 
 // SecretRow is the value of a row m/: wrapped key material. Stores write it; it is never part of a
@@ -115,9 +117,14 @@ func (s state) raise(key string, to uint64) {
 	}
 }
 
+// set sets a counter, which may fall.
+func (s state) set(key string, to uint64) {
+	s.Put([]byte(key), binary.BigEndian.AppendUint64(nil, to))
+}
+
 // add moves a count up or down.
 func (s state) add(key string, n int64) {
-	s.Put([]byte(key), binary.BigEndian.AppendUint64(nil, counter(s, key)+uint64(n)))
+	s.set(key, counter(s, key)+uint64(n))
 }
 
 func counter(r rows.Reader, key string) uint64 {

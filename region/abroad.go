@@ -35,15 +35,6 @@ func (r *Region) travelling(call *kmsapi.Call) ([]byte, error) {
 	return b, nil
 }
 
-// recordable is a traveller as far as this Region's log may hold it: until every node knows what it is, a record says the
-// caller's name alone, and only the question that goes before it says more.
-func (r *Region) recordable(traveller []byte) []byte {
-	if r.Level() < keyengine.LevelCaller {
-		return nil
-	}
-	return traveller
-}
-
 // cameFrom enters into facts who asks in another Region, as this one knows them. The caller is nobody's where an older
 // Region asks that names none. A caller that was written by a newer version cannot be decided about: that is no verdict,
 // and the question comes again.

@@ -22,7 +22,7 @@ func (r *Region) ReplicateKey(ctx context.Context, call *kmsapi.Call, in *kmsapi
 	if err != nil {
 		return nil, err
 	}
-	command := keyengine.ReplicateKey{Request: in, Caller: r.recordable(traveller)}
+	command := keyengine.ReplicateKey{Request: in, Caller: traveller}
 	pre := replication.Pre{Operation: replication.PreReplicate, Init: replicaInit(call, in)}
 	pre.Init.Caller = traveller
 	if err := r.consent(ctx, call, command, *in.KeyId, *in.ReplicaRegion, pre); err != nil {
@@ -54,7 +54,7 @@ func (r *Region) UpdatePrimaryRegion(ctx context.Context, call *kmsapi.Call, in 
 	if err != nil {
 		return err
 	}
-	command := keyengine.UpdatePrimaryRegion{Request: in, Caller: r.recordable(traveller)}
+	command := keyengine.UpdatePrimaryRegion{Request: in, Caller: traveller}
 	pre := replication.Pre{Operation: replication.PreUpdatePrimary, Init: family.Init{By: call.Caller.ARN, Caller: traveller}}
 	if err := r.consent(ctx, call, command, *in.KeyId, *in.PrimaryRegion, pre); err != nil {
 		return err

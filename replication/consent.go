@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"meridian/keyengine"
 	"meridian/keyengine/canonical"
 	"meridian/keyengine/family"
 	"meridian/keyengine/kmsapi"
@@ -22,6 +23,9 @@ func (s *session) askConsent(ctx context.Context, dst string, p Pre) *kmsapi.Fau
 		return nil
 	}
 	switch {
+	case a.Code == CodeRefused && len(p.Init.Caller) > 0 && s.links[dst].level() < keyengine.LevelCaller:
+		p.Init.Caller = nil // it is older, and decides by the name alone
+		return s.askConsent(ctx, dst, p)
 	case a.Code == CodeRefused: // it does not take the question as it is, and so would not take the record: it may be older
 		return kmsapi.Errorf(kmsapi.KMSInternalException, "Region %s cannot decide about %s: %s. Try again when it runs the same version.", dst, p.Operation, a.Reason)
 	case a.Code != CodeConsent || a.FaultCode == "":

@@ -36,7 +36,7 @@ type link struct {
 	to   string
 	news *mailbox
 
-	peerLevel atomic.Uint32 // feature level of the other Region, as it said last; 0: the first
+	peerLevel atomic.Uint32 // feature level of the other Region, as it said last; 0: it has not said to this leader
 
 	mu         sync.Mutex
 	up         bool

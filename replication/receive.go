@@ -63,6 +63,7 @@ func (s *session) consider(ctx context.Context, src string, kind Kind, raw []byt
 		s.links[src].contact()
 		return a, sealed
 	case isPoison(err):
+		err = s.links[src].ahead(err)
 		s.poison(src, kind, raw, err)
 		return refusal(err.Error()), nil
 	default:

@@ -265,20 +265,29 @@ func TestStatusInAnothersName(t *testing.T) {
 		status := family.StatusOf(south, w.sites[south].family(ref))
 		status.SV, status.State, status.Held = status.SV+1, family.Deleted, nil
 		body := &replication.StatusBody{Partition: "aws", Account: ref.Account, KeyID: ref.KeyID, Status: status}
-		e := &replication.Envelope{Version: 1, ClusterID: cluster, Src: west, SrcLife: 1, Dst: east, Kind: replication.KindStatus, Body: canonical.Marshal(body)}
-		e.Signature = w.sites[west].ring.Sign("meridian/envelope/1", canonical.Marshal([]any{e.Version, e.ClusterID, e.Src, e.SrcLife, e.Dst, e.Kind, e.Body, nil}))
-		raw, err := w.sites[west].bus.Request(context.Background(), east, replication.KindStatus, replication.EncodeEnvelope(e))
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := replication.DecodeBody[replication.AnswerBody](decode(t, raw).Body)
-		if err != nil || a.Code != replication.CodeRefused {
-			t.Errorf("answered %+v, %v", a, err)
+		if a := w.say(west, east, replication.KindStatus, canonical.Marshal(body)); a.Code != replication.CodeRefused {
+			t.Errorf("answered %+v", a)
 		}
 		if w.sites[east].dump() != before {
 			t.Error("west has spoken for south")
 		}
 	})
+}
+
+// say sends what a Region signs, whatever it is.
+func (w *world) say(src, dst string, kind replication.Kind, body []byte) *replication.AnswerBody {
+	w.t.Helper()
+	e := &replication.Envelope{Version: 1, ClusterID: cluster, Src: src, SrcLife: 1, Dst: dst, Kind: kind, Body: body}
+	e.Signature = w.sites[src].ring.Sign("meridian/envelope/1", canonical.Marshal([]any{e.Version, e.ClusterID, e.Src, e.SrcLife, e.Dst, e.Kind, e.Body, nil}))
+	raw, err := w.sites[src].bus.Request(context.Background(), dst, kind, replication.EncodeEnvelope(e))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a, err := replication.DecodeBody[replication.AnswerBody](decode(w.t, raw).Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
 }
 
 func recordsTo(tap *wire, dst string) (out []sent) {

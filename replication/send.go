@@ -290,12 +290,14 @@ func (l *link) meet() (key sealingKey, life uint64, err error) {
 	if a.Code != CodeKey {
 		return key, 0, fmt.Errorf("meet %s: %w: %s", l.to, errRefused, a.Reason)
 	}
-	l.peerLevel.Store(a.Key.Level)
 	l.remembered(l.ctx, l.to, a.Key.LifeSeen)
 	if e.SrcLife > own.LifeSeen {
 		if err := l.config.Region.Propose(l.ctx, keyengine.SeePeer{Region: l.to, Life: e.SrcLife}, nil); err != nil {
 			return key, 0, fmt.Errorf("note the life of %s: %w", l.to, err)
 		}
+	}
+	if err := l.hearLevel(a.Key.Level, e.SrcLife); err != nil {
+		return key, 0, fmt.Errorf("note the feature level of %s: %w", l.to, err)
 	}
 	return sealingKey{a.Key.Step, a.Key.Public}, e.SrcLife, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"meridian/eventlog"
+	"meridian/eventlog/codec"
 	"meridian/keyengine"
 	"meridian/keyengine/arn"
 	"meridian/keyengine/canonical"
@@ -92,6 +93,9 @@ func (s *site) append(c keyengine.Command, secrets []eventlog.Secret, changed ma
 	d, err := keyengine.Decide(keyengine.NewView(&s.rows, s.place), facts, c)
 	if err != nil {
 		return d, err
+	}
+	if level := keyengine.NewView(&s.rows, s.place).Level(); slices.ContainsFunc(d.Events, func(e keyengine.Event) bool { return codec.Level(codec.Encode(e)) > level }) {
+		return keyengine.Decision{}, kmsapi.Errorf(kmsapi.KMSInternalException, "it needs a feature level that %s does not have", s.place.Region) // as the proposer says
 	}
 	for _, e := range d.Events {
 		keyengine.Evolve(&s.rows, s.place, e)

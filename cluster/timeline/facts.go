@@ -119,7 +119,7 @@ func summary(e *control.Event, f *facts) string {
 		}
 	case "FamilySuspended":
 		say("until heard: %s", strings.Join(f.Awaits, " "))
-	case "PeerHeard", "PeerSeen":
+	case "PeerHeard", "PeerSeen", "PeerLevelSeen":
 		say("%s", f.Region)
 	case "AlarmRaised":
 		say("%s", f.Reason)

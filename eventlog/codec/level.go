@@ -21,8 +21,10 @@ type raise struct {
 // raises are the versions of events that came with feature levels above the first, the oldest first.
 func raises() []raise { return append(withCallers(), next()...) }
 
-// withCallers are the events that hold a family's record, from the level on at which it may say who asked.
+// withCallers are the events that hold a family's record, from the level on at which it may say who asked, and the event
+// that says who can read that.
 func withCallers() (list []raise) {
+	list = append(list, raise{number: 18, version: 1, level: keyengine.LevelCaller, needs: func(any) bool { return true }})
 	for _, k := range shared() {
 		if _, holds := recordIn(k.example); holds {
 			list = append(list, raise{number: k.number, version: k.version + 1, level: keyengine.LevelCaller, needs: saysWhoAsked})

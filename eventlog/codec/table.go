@@ -35,6 +35,7 @@ func own() []kind {
 		{15, 1, keyengine.KeyUsed{}},
 		{16, 1, keyengine.LifeBegun{}},
 		{17, 1, keyengine.LevelRaised{}},
+		{18, 0, keyengine.PeerLevelSeen{}},
 	}
 }
 

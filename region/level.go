@@ -34,5 +34,8 @@ func (r *Region) raiseLevel(ctx context.Context) {
 		r.Logger.Warn("the feature level could not be raised and will be tried again", "level", was, "to", able, "err", err)
 		return
 	}
+	if r.relay != nil {
+		r.relay.LevelRaised()
+	}
 	r.Logger.Info("the feature level is raised: programs that know less cannot be nodes of this Region any more", "from", was, "to", able)
 }

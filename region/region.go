@@ -105,6 +105,8 @@ type Relay interface {
 	Changed(at int64, refs ...keyengine.Ref)
 	// TimeMoved says that the Region's time was moved ahead.
 	TimeMoved()
+	// LevelRaised says that the Region's feature level was raised.
+	LevelRaised()
 	// Precheck asks another Region for its consent; nil: yes, or no answer in time.
 	Precheck(ctx context.Context, dst string, pre replication.Pre) *kmsapi.Fault
 	// Lag returns how far each other Region is behind.

@@ -1,7 +1,9 @@
 package replication
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"meridian/keyengine"
 )
@@ -18,16 +20,40 @@ func (l *link) level() uint32 {
 	return min(own, logged)
 }
 
-// hearLevel takes in the feature level that the other Region announced in its life.
-func (l *link) hearLevel(level uint32, life uint64) error {
+// hearLevel takes in the feature level that the other Region said in its life. What it announces by itself may be an old
+// word, repeated: then only a greater one counts.
+func (l *link) hearLevel(ctx context.Context, level uint32, life uint64, answered bool) error {
 	level = max(level, 1)
-	l.peerLevel.Store(level)
-	var news bool
-	l.config.Region.View(func(v *keyengine.View) { news = v.Level() >= keyengine.LevelCaller && v.PeerLevel(l.to) != level })
-	if !news {
+	var known, own uint32
+	var seen uint64
+	l.config.Region.View(func(v *keyengine.View) { own, known, seen = v.Level(), v.PeerLevel(l.to), v.Peer(l.to) })
+	if life < seen || !answered && level <= max(known, l.peerLevel.Load()) {
 		return nil
 	}
-	return l.config.Region.Propose(l.ctx, keyengine.SeePeer{Region: l.to, Life: life, Level: level}, nil)
+	if own >= keyengine.LevelCaller && known != level {
+		if err := l.config.Region.Propose(ctx, keyengine.SeePeer{Region: l.to, Life: life, Level: level}, nil); err != nil {
+			return fmt.Errorf("note the feature level of %s: %w", l.to, err)
+		}
+	}
+	l.peerLevel.Store(level)
+	return nil
+}
+
+// LevelRaised says that the Region has a greater feature level, which the others then hear of at once.
+func (r *Relay) LevelRaised() {
+	s := r.started()
+	if s == nil {
+		return
+	}
+	for _, l := range s.links {
+		l.mu.Lock()
+		l.greet = true
+		if l.up {
+			l.probeAt = time.Now()
+		}
+		l.mu.Unlock()
+		l.poke()
+	}
 }
 
 // ahead adds to the error of a message what its cause may be: the other Region is newer than this program. It sends the

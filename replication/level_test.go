@@ -39,6 +39,24 @@ func TestLevelOfAPair(t *testing.T) {
 	})
 }
 
+// TestLevelIsHeardAtOnce: the others do not wait for the next probe of a quiet link to hear that a Region was upgraded.
+func TestLevelIsHeardAtOnce(t *testing.T) {
+	inWorld(t, whole, func(w *world) {
+		time.Sleep(time.Second) // the links are up
+		for _, region := range []string{east, west} {
+			w.do(region, keyengine.RaiseLevel{Level: keyengine.LevelCaller})
+			w.sites[region].relay.LevelRaised()
+		}
+		w.within(time.Second, "both know", func() bool {
+			know := 0
+			for _, pair := range [][2]string{{east, west}, {west, east}} {
+				w.sites[pair[0]].View(func(v *keyengine.View) { know += int(v.PeerLevel(pair[1])) - 1 })
+			}
+			return know == 2
+		})
+	})
+}
+
 // TestRecordsOfALowerLevel: what a record gained with a level is left out while one Region may not know the level, though
 // the record's own two do: any Region may come to hold it. Nothing waits for the upgrade, and what a Region knew of the
 // others its next leader knows, too.

@@ -45,6 +45,7 @@ type link struct {
 	life       uint64     // the greatest in which the Region was met
 	silent     int        // requests in a row without answer
 	probing    bool
+	greet      bool // this Region has news of itself: the next probe is due at once
 	probeAt    time.Time
 	probeDelay time.Duration
 	comparing  bool
@@ -145,7 +146,7 @@ func (l *link) step(now time.Time) time.Duration {
 		l.queue(ref, now)
 	}
 	if !now.Before(l.probeAt) && !l.probing {
-		l.probing = true
+		l.probing, l.greet = true, false
 		l.tasks.Go(l.probe)
 	}
 	if !l.up {
@@ -345,6 +346,9 @@ func (l *link) probe() {
 	}
 	l.key, l.keyLife, l.silent = key, life, 0
 	l.probeDelay, l.probeAt = probeFirst, now.Add(jitter(keepAlive))
+	if l.greet {
+		l.probeAt = now
+	}
 	if !l.up {
 		l.rise(now)
 	}

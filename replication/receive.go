@@ -138,6 +138,9 @@ func (s *session) act(ctx context.Context, e *Envelope) (*AnswerBody, *Sealed, e
 		}
 		s.links[e.Src].announced(sealingKey{b.Step, b.Public}, e.SrcLife)
 		s.remembered(ctx, e.Src, b.LifeSeen)
+		if err := s.links[e.Src].hearLevel(ctx, b.Level, e.SrcLife, false); err != nil {
+			return nil, nil, err
+		}
 		own, err := s.announcement(e.Src)
 		return &AnswerBody{Code: CodeKey, Key: own}, nil, err
 	case KindPre:

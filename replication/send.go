@@ -296,8 +296,8 @@ func (l *link) meet() (key sealingKey, life uint64, err error) {
 			return key, 0, fmt.Errorf("note the life of %s: %w", l.to, err)
 		}
 	}
-	if err := l.hearLevel(a.Key.Level, e.SrcLife); err != nil {
-		return key, 0, fmt.Errorf("note the feature level of %s: %w", l.to, err)
+	if err := l.hearLevel(l.ctx, a.Key.Level, e.SrcLife, true); err != nil {
+		return key, 0, err
 	}
 	return sealingKey{a.Key.Step, a.Key.Public}, e.SrcLife, nil
 }

@@ -163,6 +163,9 @@ func (r relay) Changed(at int64, refs ...keyengine.Ref) { r.note(at, refs) }
 // TimeMoved implements region.Relay: likewise.
 func (relay) TimeMoved() {}
 
+// LevelRaised implements region.Relay: these Regions are at the first level.
+func (relay) LevelRaised() {}
+
 // Precheck implements region.Relay: silence is consent.
 func (r relay) Precheck(ctx context.Context, dst string, pre replication.Pre) *kmsapi.Fault {
 	w, here := r.site.world, r.site.name

@@ -144,12 +144,13 @@ func (c *Cluster) Client(name string) *kms.Client {
 	})
 }
 
-// Leveled waits until every Region has the newest feature level, as it has soon after its nodes run the same program.
+// Leveled waits until every Region has the newest feature level, as it has soon after its nodes run the same program, and
+// knows that the others do.
 func (c *Cluster) Leveled() {
 	c.T.Helper()
 	c.Eventually("every Region has the newest feature level", func() bool {
-		for _, n := range c.Nodes {
-			if n.Status().FeatureLevel < keyengine.FeatureLevel {
+		for name, n := range c.Nodes {
+			if n.Status().FeatureLevel < keyengine.FeatureLevel || slices.ContainsFunc(c.lags(name), func(l control.Lag) bool { return l.FeatureLevel < keyengine.FeatureLevel }) {
 				return false
 			}
 		}
@@ -157,17 +158,23 @@ func (c *Cluster) Leveled() {
 	})
 }
 
+// lags is what a node says of the other Regions if it leads.
+func (c *Cluster) lags(name string) []control.Lag {
+	admin, err := control.Connect(c.Dir.Node(name))
+	if err != nil {
+		return nil
+	}
+	lags, _ := admin.Lag(c.T.Context())
+	return lags
+}
+
 // Settled waits until the other Regions have told the Region of a node, its leader, that they know all it has to say: a
 // replica that is Enabled is known as such then.
 func (c *Cluster) Settled(name string) {
 	c.T.Helper()
 	c.Eventually("the other Regions know all that "+name+" says", func() bool {
-		admin, err := control.Connect(c.Dir.Node(name))
-		if err != nil {
-			return false
-		}
-		lags, err := admin.Lag(c.T.Context())
-		return err == nil && len(lags) > 0 && !slices.ContainsFunc(lags, func(l control.Lag) bool { return l.PendingKeys > 0 })
+		lags := c.lags(name)
+		return len(lags) > 0 && !slices.ContainsFunc(lags, func(l control.Lag) bool { return l.PendingKeys > 0 })
 	})
 }
 

@@ -47,7 +47,7 @@ func (c *Cluster) Add(ctx context.Context, place string, readReplica bool) (Addi
 		return Addition{}, err
 	}
 	did := Addition{Name: a.target.Name, ID: a.target.ID, ReadReplica: readReplica}
-	if _, err := a.spawn(a.target.Name); err != nil {
+	if err := a.launch(a.target.Name); err != nil {
 		return did, err
 	}
 	if err := a.awaitAdmin(ctx); err != nil {

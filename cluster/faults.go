@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"meridian/cluster/control"
@@ -91,14 +92,14 @@ func (c *Cluster) push(ctx context.Context, names []string, what string, tell fu
 }
 
 // pushTo tries until a node confirms: one that just started may have read the old file and have no admin socket
-// yet.
+// yet. One that had a socket and closed it is on its way out.
 func (c *Cluster) pushTo(ctx context.Context, name, what string, tell func(context.Context, *control.Client) error) error {
 	for {
 		err := c.pushOnce(ctx, name, tell)
 		if err == nil {
 			return nil
 		}
-		if p, ok := c.node(name).find(); !ok || p.paused {
+		if p, ok := c.node(name).find(); !ok || p.paused || errors.Is(err, syscall.ECONNREFUSED) {
 			return nil
 		}
 		select {

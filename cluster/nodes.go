@@ -121,7 +121,7 @@ func (c *Cluster) Start(ctx context.Context, names ...string) error {
 				return err
 			}
 		}
-		if _, err := c.spawn(name); err != nil {
+		if err := c.launch(name); err != nil {
 			return err
 		}
 	}
@@ -161,6 +161,16 @@ func (c *Cluster) spawn(name string) (*exec.Cmd, error) {
 		}
 	}
 	return r.start(c.Program)
+}
+
+// launch is spawn for those whose process may end before the node: while it lives, a node that ended leaves nothing
+// behind.
+func (c *Cluster) launch(name string) error {
+	cmd, err := c.spawn(name)
+	if cmd != nil {
+		go func() { _ = cmd.Wait() }() // how it ended, the node says itself
+	}
+	return err
 }
 
 // awaitNodes waits until nodes answer.

@@ -137,7 +137,7 @@ func (r *replacer) replace(ctx context.Context) error {
 	}
 	r.target, r.did.ID = next, next.ID
 	r.Note("node %s is %s from now on", next.Name, next.ID)
-	if _, err := r.spawn(next.Name); err != nil {
+	if err := r.launch(next.Name); err != nil {
 		return err
 	}
 	return r.awaitAdmin(ctx)

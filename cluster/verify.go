@@ -19,8 +19,12 @@ import (
 	"meridian/region/keystore"
 )
 
-// checkpointTime bounds how long a node may take to copy its state.
+// checkpointTime bounds how long a node may take to copy its state, which it does by links to its files. How long the
+// replay of the copy takes has no bound: it is as long as the log.
 const checkpointTime = time.Minute
+
+// verifiedSlowly is how long a node's replay takes at least that is worth a word.
+const verifiedSlowly = time.Second
 
 // Verification is what Verify found.
 type Verification struct {
@@ -47,10 +51,18 @@ func (c *Cluster) Verify(ctx context.Context) (Verification, error) {
 	v := Verification{OK: true, Nodes: []NodeVerification{}}
 	var unread []string
 	for _, name := range c.nodes() { // one after the other: each may take the memory of a whole state
+		if ctx.Err() != nil {
+			unread = append(unread, fmt.Sprintf("%s and further nodes: %v", name, ctx.Err()))
+			break
+		}
+		begun := time.Now()
 		n, err := c.verifyNode(ctx, name)
 		if err != nil {
 			unread = append(unread, fmt.Sprintf("%s: %v", name, err))
 			continue
+		}
+		if took := time.Since(begun); took > verifiedSlowly {
+			c.Note("%s: %d records replayed in %s", name, n.Seq, took.Round(100*time.Millisecond))
 		}
 		v.Nodes = append(v.Nodes, n)
 	}

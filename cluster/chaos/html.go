@@ -30,6 +30,7 @@ type faultRow struct {
 	Text       string
 	Nodes      []string
 	Error      string
+	Late       string
 }
 
 // WriteHTML writes the report as one page that needs nothing else: no script, no font, no other file.
@@ -45,7 +46,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	}
 	p := page{Report: r, Timeline: r.timeline(), Lags: r.lagPictures(), Doubtful: r.unknown}
 	for i, a := range r.Faults {
-		p.Rows = append(p.Rows, faultRow{i + 1, r.Clock(a.Begin), r.Clock(a.End), a.Text, a.Nodes, a.Error})
+		p.Rows = append(p.Rows, faultRow{i + 1, r.Clock(a.Begin), r.Clock(a.End), a.Text, a.Nodes, a.Error, a.Late})
 	}
 	return t.Execute(w, p)
 }

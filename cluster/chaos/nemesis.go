@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ import (
 
 // Bounds of what a fault takes beside its own time.
 const (
-	leaderTime = 5 * time.Second  // to find who leads
-	actTime    = 60 * time.Second // to begin or to end
+	leaderTime = 5 * time.Second // to find who leads
+	actTime    = 3 * time.Minute // to begin or to end, with the tries of what was not known in time
 	flapEvery  = 400 * time.Millisecond
 )
 
@@ -29,7 +30,8 @@ type Applied struct {
 	Nodes []string `json:"nodes,omitempty"` // that its places meant
 	Begin int64    `json:"begin"`           // nanoseconds of the history
 	End   int64    `json:"end"`
-	Error string   `json:"error,omitempty"`
+	Error string   `json:"error,omitempty"` // it did not come to be, or could not be ended
+	Late  string   `json:"late,omitempty"`  // it took longer than it was to: what was not known in time at first
 }
 
 // nemesis puts faults in force.
@@ -91,7 +93,10 @@ func (n *nemesis) apply(ctx context.Context, f Fault) {
 		err = h.do(f)
 	}
 	a.End = n.rec.Now()
-	if err != nil {
+	switch {
+	case errors.Is(err, cluster.ErrUnknown): // on a busy machine, or where other faults are in force meanwhile
+		a.Late = cmp.Or(a.Late, err.Error())
+	case err != nil:
 		a.Error = err.Error()
 		n.note("%s: %v", a.Text, err)
 	}
@@ -120,7 +125,7 @@ func (h *hand) do(f Fault) error {
 	}
 	switch f.Kind {
 	case Kill:
-		return h.during(f.For, h.nodes((*cluster.Cluster).Kill, places), h.nodes((*cluster.Cluster).Start, places))
+		return h.during(f.For, h.nodes((*cluster.Cluster).Kill, places), h.again(h.nodes((*cluster.Cluster).Start, places)))
 	case Pause:
 		return h.during(f.For, h.nodes((*cluster.Cluster).Pause, places), h.nodes((*cluster.Cluster).Resume, places))
 	case Flap:
@@ -138,10 +143,10 @@ func (h *hand) do(f Fault) error {
 	case Roll:
 		return h.bounded(func(ctx context.Context) error { return h.c.RollingRestart(ctx, places...) })
 	case Replace:
-		return h.bounded(func(ctx context.Context) error {
+		return h.bounded(h.again(func(ctx context.Context) error {
 			_, err := h.c.Replace(ctx, places[0], true)
 			return err
-		})
+		}))
 	}
 	if f.Kind == Add || f.Kind == Remove {
 		return h.resize(f, places[0])
@@ -153,13 +158,13 @@ func (h *hand) do(f Fault) error {
 // resize gives a Region a node more or fewer for a while: in the end it has as many as before, under the same names.
 func (h *hand) resize(f Fault, place string) error {
 	name := place
-	add := func(ctx context.Context) error {
-		did, err := h.c.Add(ctx, place, false)
-		name = did.Name
+	add := h.again(func(ctx context.Context) error {
+		did, err := h.c.Add(ctx, name, false)
+		name = cmp.Or(did.Name, name)
 		return err
-	}
+	})
 	remove := func(ctx context.Context) error {
-		if name == "" { // it never came to be
+		if name == regionOf(name) { // it never came to be
 			return nil
 		}
 		_, err := h.c.Remove(ctx, name, true)
@@ -237,6 +242,21 @@ func (h *hand) bounded(do step) error {
 	ctx, cancel := context.WithTimeout(h.end, actTime)
 	defer cancel()
 	return do(ctx)
+}
+
+// again does a step that may be repeated until it is known to be done: a node that is still on its way when the next
+// fault comes would make that one worse than it says.
+func (h *hand) again(do step) step {
+	return func(ctx context.Context) error {
+		for {
+			err := do(ctx)
+			if !errors.Is(err, cluster.ErrUnknown) || ctx.Err() != nil {
+				return err
+			}
+			h.a.Late = cmp.Or(h.a.Late, err.Error())
+			sleep(ctx, 100*time.Millisecond)
+		}
+	}
 }
 
 // during begins a fault, waits, and ends it, also if it began only in part.

@@ -47,6 +47,7 @@ type Report struct {
 	For      string    `json:"for"`
 	Shape    Shape     `json:"shape"`
 	Planted  bool      `json:"planted,omitempty"`
+	Stopped  string    `json:"stoppedAfter,omitempty"` // the load ended early, after so long
 	Schedule string    `json:"schedule"`
 
 	LoadBegin int64                    `json:"loadBegin"` // nanoseconds of the history
@@ -149,6 +150,23 @@ func (r *Report) Word() string {
 	return "ok"
 }
 
+// lasted is how long the load lasted.
+func (r *Report) lasted() string {
+	if r.Stopped != "" {
+		return r.Stopped + " of " + r.For + ", when it was stopped"
+	}
+	return r.For
+}
+
+func (r *Report) late() (n int) {
+	for _, a := range r.Faults {
+		if a.Late != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // String is the report for people, without its pictures.
 func (r *Report) String() string {
 	var b strings.Builder
@@ -157,7 +175,10 @@ func (r *Report) String() string {
 		refused, unknown = refused+c.Refused, unknown+c.Unknown
 	}
 	fmt.Fprintf(&b, "%d calls: %d writes acknowledged, %d refused, %d of unknown outcome\n", r.Calls, r.Writes, refused, unknown)
-	fmt.Fprintf(&b, "%d faults of %d kinds in %s; seed %d\n", len(r.Faults), r.Kinds, r.For, r.Seed)
+	fmt.Fprintf(&b, "%d faults of %d kinds in %s; seed %d\n", len(r.Faults), r.Kinds, r.lasted(), r.Seed)
+	if late := r.late(); late > 0 {
+		fmt.Fprintf(&b, "%d faults took longer than they were to: the page says which\n", late)
+	}
 	for _, region := range slices.Sorted(maps.Keys(r.Leadless)) {
 		fmt.Fprintf(&b, "%s: at most %s without a leader that answered\n", region, r.Leadless[region].Round(100*time.Millisecond))
 	}

@@ -40,7 +40,9 @@ ahead; every fault in force is healed at the end, every node runs.
 The seed gives the same faults and the same calls again. --print shows the faults without doing anything; the same text,
 changed as you like, is read by --schedule.
 
-Exit code 1: a violation, which is a defect of Meridian; 3: a judge could not decide in time.`,
+Ctrl-C ends the load, heals everything and judges what was seen until then.
+
+Exit code 1: a violation, which is a defect of Meridian; 3: a judge could not decide in time, or the run was stopped.`,
 		Example: `  meridian chaos --for 1m --report chaos.html
   meridian chaos --seed 7 --print
   meridian chaos --running --schedule faults.txt --for 30s
@@ -138,6 +140,9 @@ func (a *app) runChaos(ctx context.Context, o *chaosFlags) (err error) {
 	}
 	report, err := chaos.Run(ctx, c, o.Options)
 	if err = errors.Join(err, end()); err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return errors.New("stopped before the first fault: nothing was judged")
+		}
 		return err
 	}
 	if o.report != "" {
@@ -157,6 +162,8 @@ func (a *app) runChaos(ctx context.Context, o *chaosFlags) (err error) {
 		return errors.Join(err, errSaid)
 	case report.Undecided():
 		return errors.Join(err, fmt.Errorf("%w: %w", cluster.ErrUnknown, errSaid))
+	case report.Stopped != "":
+		return errors.Join(err, fmt.Errorf("%w: stopped after %s of %s: what was not run is not judged", cluster.ErrUnknown, report.Stopped, o.For))
 	}
 	return err
 }

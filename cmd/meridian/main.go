@@ -66,7 +66,11 @@ func (a *app) main(args []string) int {
 	if err == nil {
 		return 0
 	}
-	if said := errors.Is(err, errSaid); !said {
+	switch {
+	case errors.Is(err, errSaid):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(a.err, "meridian: stopped")
+	default:
 		fmt.Fprintln(a.err, "meridian:", message(err))
 	}
 	switch {

@@ -53,14 +53,12 @@ type batch struct {
 }
 
 func (s *Store) begin(g *generation) *batch {
-	b := newBatch(g.db, s.Meta(), s.fail)
-	b.w.front = g.front
-	return b
+	return newBatch(g.db, g.front, s.Meta(), s.fail)
 }
 
-func newBatch(db *pebble.DB, m Meta, fail func(string, error)) *batch {
+func newBatch(db *pebble.DB, f *front, m Meta, fail func(string, error)) *batch {
 	b := db.NewIndexedBatch()
-	return &batch{w: &writer{reader: reader{b, fail}, b: b, digest: m.Digest}, meta: m, was: m}
+	return &batch{w: &writer{reader: reader{b, fail}, b: b, digest: m.Digest, front: f}, meta: m, was: m}
 }
 
 // apply adds an entry. ErrStale: only the position moved.
@@ -139,18 +137,26 @@ func (s *Store) commit(b *batch) {
 		return
 	}
 	b.w.set(metaKey(), b.meta.encode())
-	if err := b.w.b.Commit(pebble.NoSync); err != nil {
+	if err := b.write(); err != nil {
 		s.fail("write state", err)
 	}
 	s.tallies.batches.Add(1)
-	if b.w.first != nil {
-		b.w.front.at.Store(&b.w.first)
-	}
 	if s.cfg.OnApply != nil {
 		s.cfg.OnApply(Change{First: b.was.Seq + 1, Last: b.meta.Seq, At: b.meta.At, Keys: b.w.changed})
 	}
 	s.meta.Store(&b.meta)
 	s.applied.call()
+}
+
+// write makes the rows readable, and where the queue begins known.
+func (b *batch) write() error {
+	if err := b.w.b.Commit(pebble.NoSync); err != nil {
+		return err
+	}
+	if b.w.first != nil {
+		b.w.front.at.Store(&b.w.first)
+	}
+	return nil
 }
 
 // writer is rows.Writer over an indexed batch. It keeps the digest up to date.
@@ -159,7 +165,7 @@ type writer struct {
 	b       *pebble.Batch
 	digest  Digest
 	changed [][]byte
-	front   *front // nil: it is not remembered
+	front   *front
 	first   []byte // no row of the queue is before it; nil: nobody looked yet
 }
 

@@ -30,7 +30,7 @@ func frontOf(d Domain) *front {
 
 // asks tells whether a scan is one for the first rows of the queue.
 func (f *front) asks(prefix, after []byte) bool {
-	return f != nil && f.prefix != nil && after == nil && bytes.Equal(prefix, f.prefix)
+	return f.prefix != nil && after == nil && bytes.Equal(prefix, f.prefix)
 }
 
 // begin is where a scan for the first rows may begin.
@@ -76,7 +76,7 @@ func (w *writer) Scan(prefix, after []byte) iter.Seq2[[]byte, []byte] {
 
 // queues keeps a row that is put from being overlooked, in this batch and after it.
 func (w *writer) queues(key []byte) {
-	if w.front == nil || w.front.prefix == nil || !bytes.HasPrefix(key, w.front.prefix) {
+	if w.front.prefix == nil || !bytes.HasPrefix(key, w.front.prefix) {
 		return
 	}
 	w.front.puts(key)

@@ -40,7 +40,7 @@ type remembering struct{ taking }
 func (remembering) Queue() []byte { return []byte("k/") }
 
 // TestFront: where a store remembers the front of its queue, every record makes the same rows as where it does not, and
-// who reads sees the same; whatever is put before the front, in whatever batches, over starts and restores.
+// who reads sees the same, and so does a replay; whatever is put before the front, in whatever batches, over starts and restores.
 func TestFront(t *testing.T) {
 	moved := 0
 	for seed := range uint64(20) {
@@ -72,6 +72,12 @@ func TestFront(t *testing.T) {
 				}
 				got = next
 			}
+		}
+		if err := got.Checkpoint("copy"); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := Verify(got.cfg.FS, "copy", remembering{}); err != nil || !r.OK() || r.Meta != want.Meta() {
+			t.Fatalf("seed %d: a replay finds %v, %+v", seed, err, r)
 		}
 	}
 	if moved == 0 {

@@ -65,7 +65,7 @@ func Rewrite(in io.Reader, scratch string, o Origin, out io.Writer) (done Rewrit
 		return Rewritten{}, fmt.Errorf("rewrite state: %w", err)
 	}
 	defer os.RemoveAll(scratch) // nothing of it is needed
-	w := rewriter{origin: o}
+	w := rewriter{origin: o, front: frontOf(o.Domain)}
 	if err := w.run(in, scratch, out); err != nil {
 		return Rewritten{}, fmt.Errorf("rewrite state: %w", err)
 	}
@@ -78,6 +78,7 @@ type rewriter struct {
 	origin Origin
 	old    *pebble.DB
 	new    *pebble.DB
+	front  *front // of the new one's queue
 }
 
 func (w *rewriter) run(in io.Reader, scratch string, out io.Writer) (err error) {
@@ -154,7 +155,7 @@ func (w *rewriter) replay() error {
 }
 
 func (w *rewriter) evolve(e Stored, record *eventlog.Record) error {
-	b := newBatch(w.new, w.Meta, unread)
+	b := newBatch(w.new, w.front, w.Meta, unread)
 	defer b.w.b.Close() // returns memory; there is nothing in its error
 	b.meta.Index, b.meta.Term = e.Index, e.Term
 	if err := b.record(w.origin.Domain, e.Record, record); err != nil {
@@ -163,7 +164,7 @@ func (w *rewriter) evolve(e Stored, record *eventlog.Record) error {
 	if b.meta.Digest != e.Digest {
 		return fmt.Errorf("it leads to digest %s, the node had %s", b.meta.Digest, e.Digest)
 	}
-	if err := b.w.b.Commit(pebble.NoSync); err != nil {
+	if err := b.write(); err != nil {
 		return err
 	}
 	w.Meta = b.meta

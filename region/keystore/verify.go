@@ -106,7 +106,7 @@ func verify(db *pebble.DB, d Domain) (Report, error) {
 		return Report{}, fmt.Errorf("verify state: %w", err)
 	}
 	defer empty.Close() // in memory
-	v := verifier{Report: Report{Meta: m}, domain: d, stored: stored, replayed: reader{empty, unread}}
+	v := verifier{Report: Report{Meta: m}, domain: d, stored: stored, replayed: reader{empty, unread}, front: frontOf(d)}
 	if v.replay(empty) {
 		v.compare()
 	}
@@ -123,6 +123,7 @@ type verifier struct {
 	Report
 	domain           Domain
 	stored, replayed reader
+	front            *front // of the replayed queue: without it, a replay passes all that was ever taken out, at each record
 }
 
 func (v *verifier) problem(format string, args ...any) {
@@ -181,14 +182,14 @@ func (v *verifier) evolve(into *pebble.DB, state *Meta, e Stored) bool {
 		v.problem("record %d: %v", e.Seq, err)
 		return false
 	}
-	b := newBatch(into, *state, unread)
+	b := newBatch(into, v.front, *state, unread)
 	defer b.w.b.Close() // in memory
 	b.meta.Index, b.meta.Term = e.Index, e.Term
 	if err := b.record(v.domain, e.Record, record); err != nil {
 		v.problem("record %d: %v", e.Seq, err)
 		return false
 	}
-	if err := b.w.b.Commit(pebble.NoSync); err != nil {
+	if err := b.write(); err != nil {
 		unread("replay", err)
 	}
 	*state = b.meta

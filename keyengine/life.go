@@ -79,7 +79,6 @@ type Hear struct {
 	Version family.Version
 	Held    []family.MaterialID
 	Lacks   []family.MaterialID // of its record
-	Carried []NewMaterial
 }
 
 // Operation implements Command.
@@ -96,6 +95,6 @@ func (c Hear) decide(d *draft) (any, error) {
 		d.emit(PeerSeen{Region: c.By.Region, Life: c.By.Life})
 	}
 	return nil, d.family(c.Ref, family.Hear{
-		From: c.By.Region, Life: c.Life, Lives: c.Lives, Version: c.Version, Held: c.Held, Lacks: c.Lacks, Carried: idsOf(c.Carried),
-	}, c.Carried...)
+		From: c.By.Region, Life: c.Life, Lives: c.Lives, Version: c.Version, Held: c.Held, Lacks: c.Lacks,
+	})
 }

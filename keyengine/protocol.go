@@ -32,7 +32,8 @@ type (
 	FinishCreate struct {
 		Ref       Ref
 		Materials []NewMaterial
-		By        Sender // of the materials
+		By        Sender         // of the materials
+		Of        family.Version // of the record with which they came
 	}
 	// RunDue does what is due with a family at this time: its deletion, the end of a hand-off that does
 	// not get on, its automatic rotation. Material is for the last and may be zero: then no rotation begins.
@@ -90,6 +91,7 @@ func (c ReceiveRecord) decide(d *draft) (any, error) {
 		}
 	}
 	err := d.family(ref, family.ReceiveRecord{
+		From:   c.By.Region,
 		Record: c.Record, Signature: c.Signature, Certificates: c.Certificates,
 		Carried: idsOf(c.Carried), Refuse: c.Refuse,
 	}, c.Carried...)
@@ -197,7 +199,7 @@ func (c FinishCreate) decide(d *draft) (any, error) {
 	if d.outlived(c.By) {
 		return nil, nil
 	}
-	return nil, d.family(c.Ref, family.FinishCreate{Materials: idsOf(c.Materials)}, c.Materials...)
+	return nil, d.family(c.Ref, family.FinishCreate{From: c.By.Region, Of: c.Of, Materials: idsOf(c.Materials)}, c.Materials...)
 }
 
 func (c RunDue) decide(d *draft) (any, error) {

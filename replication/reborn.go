@@ -44,8 +44,8 @@ func (l *link) question(local *family.Local) error {
 	if err := l.config.Region.Propose(l.ctx, heard, nil); err != nil {
 		return err
 	}
-	if l.to == rec.Primary && a.Version.Less(rec.Version) {
-		l.tell(ref, force{record: true}) // perhaps it does not know any more that it is the primary
+	if known := l.local(ref); a.Version.Less(known.Record.Version) && (l.to == known.Record.Primary || family.Outdated(known, l.to, a.Version)) {
+		l.tell(ref, force{record: true}) // perhaps it does not know any more that it is the primary, or who is
 	}
 	for _, o := range family.Obligations(l.config.Place.Region, l.local(ref)) {
 		if o.To == l.to && o.What == family.SendQuestion {

@@ -268,7 +268,7 @@ func (s *session) enter(ctx context.Context, by keyengine.Sender, ref keyengine.
 		l, newer = s.local(ref), false
 	}
 	if unborn && l.Live() && !l.Complete && completes(l, arrived) {
-		return s.config.Region.Propose(ctx, keyengine.FinishCreate{Ref: ref, Materials: arrived.materials, By: by}, arrived.secrets)
+		return s.config.Region.Propose(ctx, keyengine.FinishCreate{Ref: ref, Of: b.Record.Version, Materials: arrived.materials, By: by}, arrived.secrets)
 	}
 	if !newer && (len(arrived.materials) == 0 || !l.Live()) {
 		return nil

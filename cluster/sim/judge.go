@@ -17,9 +17,16 @@ type verdict struct {
 	dead    []life
 	best    family.Record // the greatest written
 	forced  bool          // an operator promoted a member
+	parted  bool          // and another, in a Region that had not heard of the first
 	fenced  [regionCount]bool
 	placed  []placed            // imports that happened, of origin EXTERNAL
 	let     []family.MaterialID // used by one side of a split alone, and deleted there by its callers
+	lost    []lost              // what restored Regions held and do not hold again yet
+}
+
+type lost struct {
+	region int
+	id     family.MaterialID
 }
 
 type life struct {
@@ -30,13 +37,16 @@ type life struct {
 func (j *judge) reset() {
 	for k := range j.keys {
 		v := &j.keys[k]
-		*v = verdict{written: v.written[:0], used: v.used[:0], dead: v.dead[:0], let: v.let[:0], placed: v.placed[:0]}
+		*v = verdict{written: v.written[:0], used: v.used[:0], dead: v.dead[:0], let: v.let[:0], placed: v.placed[:0], lost: v.lost[:0]}
 	}
 }
 
-// split reports whether both sides of a parting fenced each other, which is documented to be
-// unsafe: DecryptAnywhere then holds after healing only.
+// split reports whether both sides of a parting fenced each other, or each promoted a member of its own: operators erred
+// then, and DecryptAnywhere holds after healing only.
 func (v *verdict) split() bool {
+	if v.parted {
+		return true
+	}
 	n := 0
 	for _, f := range v.fenced {
 		if f {
@@ -48,11 +58,18 @@ func (v *verdict) split() bool {
 
 // event judges one event when it has been applied.
 func (j *judge) event(w *world, r, k int, before *family.Local, e family.Event) {
+	v := &j.keys[k]
+	if _, promoted := e.(family.PrimaryForced); promoted && before.Record.Version.Gen < v.best.Version.Gen {
+		v.parted = true
+	}
 	if record, ok := family.WrittenRecord(e); ok {
 		j.wrote(w, r, k, record)
 	}
-	v := &j.keys[k]
 	switch e := e.(type) {
+	case family.MaterialImported:
+		v.found(r, e.Materials)
+	case family.MaterialSalvaged:
+		v.found(r, e.Materials)
 	case family.MaterialPlaced:
 		v.placed = append(v.placed, placed{r, w.local(r, k).Inc, e.Import.ID})
 	case family.RotationActivated:
@@ -118,7 +135,7 @@ func (j *judge) distributed(w *world, r, k int, id family.MaterialID) {
 		if o.Suspended || o.Inc.Less(m.Inc) && w.regions[indexOf(m.Region)].life > 1 { // it held the material, and forgot it
 			continue
 		}
-		if m.Gone || j.keys[k].fenced[indexOf(m.Region)] || l.Record.Version.Gen < o.Record.Version.Gen || m.Inc.Less(o.Inc) {
+		if m.Gone || j.keys[k].fenced[indexOf(m.Region)] || j.keys[k].forced && l.Record.Version.Gen < o.Record.Version.Gen || m.Inc.Less(o.Inc) {
 			continue
 		}
 		if o.Inc != m.Inc || o.Live() && !slices.Contains(o.Held, id) {
@@ -237,7 +254,7 @@ func (j *judge) kept(w *world, r, k int, before *family.Local, c family.Command)
 			continue
 		}
 		switch {
-		case deleted && w.someSuspended(k):
+		case deleted && v.wasLost(id):
 			v.used = slices.DeleteFunc(v.used, func(lost family.MaterialID) bool { return lost == id })
 			w.count("material lost with a history")
 		case deleted && v.split() || l.Record.Ended:
@@ -248,15 +265,10 @@ func (j *judge) kept(w *world, r, k int, before *family.Local, c family.Command)
 	}
 }
 
-// someSuspended reports whether a Region looks for what it forgot. What callers delete elsewhere
-// meanwhile may be what it looks for.
-func (w *world) someSuspended(k int) bool {
-	for q := range w.regions {
-		if w.local(q, k).Suspended {
-			return true
-		}
-	}
-	return false
+// wasLost reports whether a Region held a material and forgot it with its history. What callers delete elsewhere before it
+// is found again stays lost.
+func (v *verdict) wasLost(id family.MaterialID) bool {
+	return slices.ContainsFunc(v.lost, func(o lost) bool { return o.id == id })
 }
 
 func (w *world) someHold(k int, id family.MaterialID) bool {

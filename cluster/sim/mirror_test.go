@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -97,17 +98,22 @@ func (m *mirror) Decided(region string, at int64, keyID string, c family.Command
 	m.callSomebody(at)
 }
 
+// bringer is a Region in whichever life it is.
+func bringer(name string) keyengine.Sender {
+	return keyengine.Sender{Region: realNames[name], Life: math.MaxUint64}
+}
+
 // message is the engine's command for what arrived from another Region.
 func (m *mirror) message(ref keyengine.Ref, c family.Command) (keyengine.Command, bool) {
 	switch c := c.(type) {
 	case family.ReceiveRecord:
 		c = realOf(c)
-		return keyengine.ReceiveRecord{Record: c.Record, Certificates: c.Certificates, Carried: wrapped(c.Carried), Refuse: c.Refuse}, true
+		return keyengine.ReceiveRecord{Record: c.Record, Certificates: c.Certificates, Carried: wrapped(c.Carried), Refuse: c.Refuse, By: bringer(c.From)}, true
 	case family.ReceiveStatus:
 		c = realOf(c)
 		return keyengine.ReceiveStatus{Ref: ref, Status: c.Status, Carried: wrapped(c.Carried)}, true
 	case family.FinishCreate:
-		return keyengine.FinishCreate{Ref: ref, Materials: wrapped(c.Materials)}, true
+		return keyengine.FinishCreate{Ref: ref, Of: c.Of, Materials: wrapped(c.Materials), By: bringer(c.From)}, true
 	}
 	return nil, false
 }

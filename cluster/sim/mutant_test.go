@@ -38,6 +38,8 @@ func TestMutantsDie(t *testing.T) {
 		{name: family.OldAnswers, rare: true},
 		{name: family.OldWorld, rare: true},
 		{name: family.EarlyRelease, rare: true},
+		{name: family.SecondHand, rare: true},
+		{name: family.OtherTerms, rare: true},
 		{name: family.RotateUnheld},
 		{name: family.KeepStrays},
 		{name: family.StayEnabled},

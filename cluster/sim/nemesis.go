@@ -252,7 +252,7 @@ func (w *world) tickKey(r, k int) {
 			m.brought = brought{}
 		}
 		if family.Completable(l) || len(m.brought.secrets) > 0 {
-			_ = w.apply(r, k, family.FinishCreate{Materials: m.brought.secrets})
+			_ = w.apply(r, k, family.FinishCreate{From: regionNames[m.brought.from], Of: m.brought.of, Materials: m.brought.secrets})
 			m.brought = brought{}
 		}
 	}

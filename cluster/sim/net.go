@@ -55,11 +55,11 @@ func (w *world) sendRecord(r, k int, o family.Obligation) {
 	}
 	v := m.local.Record.Version
 	if m.offer == nil || m.offered != v {
-		m.offer, m.offered = family.ReceiveRecord{Record: m.local.Record, Certificates: m.local.Certificates}, v
+		m.offer, m.offered = family.ReceiveRecord{From: regionNames[r], Record: m.local.Record, Certificates: m.local.Certificates}, v
 	}
 	c := m.offer
 	if len(carried) > 0 {
-		c = family.ReceiveRecord{Record: m.local.Record, Certificates: m.local.Certificates, Carried: carried}
+		c = family.ReceiveRecord{From: regionNames[r], Record: m.local.Record, Certificates: m.local.Certificates, Carried: carried}
 	}
 	w.send(message{to: int8(indexOf(o.To)), from: int8(r), key: int8(k), command: c, version: v})
 }
@@ -130,10 +130,13 @@ func (w *world) receive(m message) {
 		c = w.prepare(m, &r, c)
 	}
 	_ = w.apply(to, k, c) // messages are never refused
+	l := w.local(to, k)
 	if _, answer := c.(family.Hear); answer {
+		if m.version.Less(l.Record.Version) && family.Outdated(l, regionNames[m.from], m.version) {
+			w.sendRecord(to, k, family.Obligation{To: regionNames[m.from], What: family.SendRecord})
+		}
 		return
 	}
-	l := w.local(to, k)
 	if family.MustTell(l, m.version) {
 		w.sendRecord(to, k, family.Obligation{To: regionNames[m.from], What: family.SendRecord})
 	}
@@ -171,7 +174,7 @@ func (w *world) answer(m message) {
 		if w.rng.Float64() < w.bare {
 			gives = nil
 		}
-		back.command = family.ReceiveRecord{Record: l.Record, Certificates: l.Certificates, Carried: gives}
+		back.command = family.ReceiveRecord{From: regionNames[to], Record: l.Record, Certificates: l.Certificates, Carried: gives}
 		w.send(back)
 	}
 	var lacks []family.MaterialID
@@ -196,7 +199,7 @@ func (w *world) prepare(m message, r *family.ReceiveRecord, c family.Command) fa
 		refused.Refuse = "the quota is used up"
 		return refused
 	case x < 12 && len(r.Carried) > 0:
-		w.regions[to].keys[k].brought = brought{r.Carried, m.from, m.life}
+		w.regions[to].keys[k].brought = brought{r.Carried, m.from, m.life, r.Record.Version}
 		bare := *r
 		bare.Carried = nil
 		return bare

@@ -29,6 +29,14 @@ func TestOnceBroken(t *testing.T) {
 		{seed: 11865601, broke: NoSilentMaterialLoss},
 		// A primary promoted by force held a material that it alone knew.
 		{seed: 30087156, hostile: true, broke: SharedPropertiesConverge},
+		// Two Regions began a life of their own in one epoch.
+		{seed: 100332126, broke: AtMostOnePrimaryPerEpoch},
+		// A Region took in another's secrets after the primary had heard it.
+		{seed: 101986714, broke: DecryptAnywhere},
+		// Callers deleted the last copy of what a restored Region had forgotten.
+		{seed: 101744525, broke: NoSilentMaterialLoss},
+		// Two members were promoted by force, and the second had not heard of the first.
+		{seed: 300308346, hostile: true, broke: DecryptAnywhere},
 	} {
 		for _, f := range Run(Options{Base: pinned.seed, Seeds: 1, Hostile: pinned.hostile, Workers: 1}).Failures {
 			t.Errorf("broke %s once: %v", pinned.broke, f)

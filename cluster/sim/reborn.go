@@ -47,6 +47,7 @@ func (w *world) restore(r int) {
 	for k := range g.keys {
 		old := &g.backup.keys[k]
 		m := &g.keys[k]
+		w.judge.loses(w, r, k, &m.local, &old.local)
 		*m = member{local: old.local, log: m.log[:min(old.log, len(m.log)):min(old.log, len(m.log))]}
 		w.judge.forget(w, r, k)
 		if m.local.Record.Multi {
@@ -59,6 +60,21 @@ func (w *world) restore(r int) {
 			w.sendOwed(r, k)
 		}
 	}
+}
+
+// loses notes what a restored Region held and holds no more.
+func (j *judge) loses(w *world, r, k int, was, is *family.Local) {
+	v := &j.keys[k]
+	for _, id := range was.Held {
+		if !slices.Contains(is.Held, id) && !slices.Contains(v.lost, lost{r, id}) {
+			v.lost = append(v.lost, lost{r, id})
+		}
+	}
+}
+
+// found forgets what a Region had lost and holds again.
+func (v *verdict) found(r int, ids []family.MaterialID) {
+	v.lost = slices.DeleteFunc(v.lost, func(o lost) bool { return o.region == r && slices.Contains(ids, o.id) })
 }
 
 // lost makes the judge forget materials that no Region has any more: a history was lost, and callers deleted the rest.

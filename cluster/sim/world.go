@@ -71,6 +71,7 @@ type brought struct {
 	secrets []family.MaterialID
 	from    int8
 	life    uint64
+	of      family.Version // the record with which they came
 }
 
 func newWorld(o Options) *world {

@@ -54,7 +54,7 @@ func (s *site) takeRecord(ctx context.Context, l *node, m *message) {
 		}
 	}
 	if unborn && local.Live() && !local.Complete && completes(local, materials) {
-		_ = l.of.Propose(ctx, keyengine.FinishCreate{Ref: m.ref, Materials: materials}, secrets)
+		_ = l.of.Propose(ctx, keyengine.FinishCreate{Ref: m.ref, Of: m.record.record.Version, Materials: materials}, secrets)
 		return
 	}
 	if !newer && (len(materials) == 0 || !local.Live()) {

@@ -70,11 +70,12 @@ type (
 
 // The commands of the protocol itself. They are never refused; what changes nothing has no events.
 type (
-	// ReceiveRecord is a record that arrived from a Region, with the materials whose secrets came
-	// along and could be opened. Refuse, when not empty, is this Region's reason not to become a
+	// ReceiveRecord is a record that arrived From a Region (empty: from its primary), with the materials whose secrets
+	// came along and could be opened. Refuse, when not empty, is this Region's reason not to become a
 	// member (no permission, no quota, a bad policy) or not to take the primary role (no permission): it
 	// counts only where the record would create a member, or offers a hand-off that is not consented to yet.
 	ReceiveRecord struct {
+		From         string
 		Record       Record
 		Signature    []byte
 		Certificates []Certificate
@@ -86,10 +87,15 @@ type (
 		Status  Status
 		Carried []MaterialID
 	}
-	// FinishCreate is the second log entry of a replica's birth: the secrets of Materials are here.
-	FinishCreate struct{ Materials []MaterialID }
+	// FinishCreate is the second log entry of a replica's birth: the secrets of Materials are here. They came From a
+	// Region with a record of the version Of.
+	FinishCreate struct {
+		From      string
+		Of        Version
+		Materials []MaterialID
+	}
 	// Hear is what another Region answered to the question of a suspended member (R13): the version of its
-	// record, zero if it has none, and the materials it holds and lacks; Carried are those whose secrets came along.
+	// record, zero if it has none, and the materials it holds and lacks.
 	// Life is the life of this Region in which it asked, Lives are those of all Regions as the other knew them when it
 	// answered: of an earlier one it has taken in nothing since.
 	Hear struct {
@@ -99,7 +105,6 @@ type (
 		Version Version
 		Held    []MaterialID
 		Lacks   []MaterialID // of its record
-		Carried []MaterialID
 	}
 	// Tick is the passing of time: due deletions and the hand-off's time-out.
 	Tick struct{}

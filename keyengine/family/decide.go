@@ -52,7 +52,7 @@ func (d *decision) command(c Command) error {
 	case ReceiveStatus:
 		d.receiveStatus(&c)
 	case FinishCreate:
-		d.finishCreate(c.Materials)
+		d.finishCreate(&c)
 	case Tick:
 		d.tick()
 	case Create:

@@ -23,6 +23,8 @@ const (
 	OldAnswers       Mutant = "OldAnswers"       // an answer to a question of an earlier life counts
 	OldWorld         Mutant = "OldWorld"         // a Region counts as heard that has not met another in its new life
 	EarlyRelease     Mutant = "EarlyRelease"     // a reborn orphan erases what a reborn primary's record lists
+	SecondHand       Mutant = "SecondHand"       // secrets are taken in from any member, and of any term
+	OtherTerms       Mutant = "OtherTerms"       // an answer counts whose sender follows another primary
 	RotateUnheld     Mutant = "RotateUnheld"     // an imported material is used before every member has it
 	KeepStrays       Mutant = "KeepStrays"       // a member keeps imported material that the family dropped
 	StayEnabled      Mutant = "StayEnabled"      // a member whose imported material is gone stays enabled

@@ -155,3 +155,105 @@ func TestEarlyReleaseKills(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondHandKills plants what random histories find too rarely: C takes in B's secrets while A, the primary, searches, and
+// has heard C already. A then goes on without what C uses.
+func TestSecondHandKills(t *testing.T) {
+	const story = `
+		A create m1
+		A replicate B
+		A -> B record
+		B finish
+		B -> A status
+		A replicate C
+		A -> C record
+		C finish
+		C -> A status
+		A -> B record
+		B -> A status
+		A -> C record
+		C -> A status
+		save A
+		save C
+		A rotate m2
+		A -> B record
+		B -> A status
+		A -> C record
+		C -> A status
+		A -> B record
+		B schedule-deletion 7
+		restore A
+		restore C
+		reborn A
+		reborn C
+		A meets C
+		C -> B question as gift
+		A -> C question
+		wait 7d
+		B tick
+		deliver gift
+		A -> B question`
+	defer Plant("")
+	for _, planted := range []Mutant{"", SecondHand} {
+		Plant(planted)
+		s := newStage(t)
+		s.tell(story)
+		forgets := !has(s.local("A").Held, material("m2")) && has(s.local("C").Held, material("m2"))
+		if want := planted != ""; forgets != want {
+			t.Errorf("planted %q: A goes on without what C holds: %v, want %v", planted, forgets, want)
+		}
+	}
+}
+
+// TestOtherTermsKills plants that an answer counts whose sender follows another primary: C takes in A's secrets of A's term
+// after B, which is the primary, has heard it. The story is told at length in testdata/rebirth.txt.
+func TestOtherTermsKills(t *testing.T) {
+	const story = `
+		A create m1
+		A replicate B
+		A -> B record
+		B finish
+		B -> A status
+		A -> B record
+		B -> A status
+		save B
+		A rotate m2
+		A -> B record
+		B -> A status
+		A -> B record
+		B -> A status
+		A replicate C
+		A -> C record bare
+		A -> C record as sealed
+		A -> B record
+		B -> A status
+		A update-primary B
+		A -> B record
+		B -> A status
+		A -> B record
+		B -> A record
+		A -> B status
+		A schedule-deletion 7
+		restore B
+		reborn B
+		B -> C question
+		wait 7d
+		A tick
+		deliver sealed
+		B -> A question`
+	defer Plant("")
+	for _, planted := range []Mutant{"", OtherTerms} {
+		Plant(planted)
+		s := newStage(t)
+		s.tell(story)
+		if got, want := !s.local("B").Suspended, planted != ""; got != want || !has(s.local("C").Held, material("m2")) {
+			t.Errorf("planted %q: B goes on without what C holds: %v, want %v", planted, got, want)
+		}
+		if planted == "" {
+			s.tell("B -> A question\nB -> C record\nB -> C question\nB -> C question")
+			if b := s.local("B"); b.Suspended || !has(b.Held, material("m2")) {
+				t.Errorf("B is suspended: %v, holds %v", b.Suspended, b.Held)
+			}
+		}
+	}
+}

@@ -44,20 +44,12 @@ func (d *decision) forcePromote() error {
 	}
 	old := d.l.Record.Primary
 	r := d.next()
-	r.Version = Version{Gen: r.Version.Gen + 1, GenBy: d.here.Region, Epoch: r.Version.Epoch + 1, Seq: 1}
+	r.Version = d.generation(r.Version)
 	r.Primary, r.Handoff = d.here.Region, nil
 	if m := r.member(old); m != nil {
 		r.Members = fence(r.Members, *m)
 	}
-	r.Materials = nil
-	for _, m := range d.l.Record.Materials {
-		if has(d.l.Held, m.ID) || r.external() && m.ID != r.Pending { // imported ones come again
-			r.Materials = append(r.Materials, m)
-		}
-	}
-	if !has(d.l.Held, r.Pending) {
-		r.Pending, r.PendingAt = MaterialID{}, 0
-	}
+	r.Materials, r.Current, r.Pending, r.PendingAt = d.surviving()
 	d.emit(PrimaryForced{Record: r, Certificate: certify(r, d.here.Region)})
 	d.salvageOwn()
 	d.progress()

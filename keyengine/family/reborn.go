@@ -28,13 +28,19 @@ func (d *decision) whileSuspended(c Command) error {
 	case Hear:
 		d.hear(&c)
 	case FinishCreate:
-		d.finishCreate(c.Materials)
+		d.finishCreate(&c)
 	case FenceLost:
 		if err := d.excuse(c.Region); err != nil {
 			return err
 		}
 	case ReceiveStatus, Tick:
 		return nil
+	case ForcePromote:
+		if len(d.l.Awaits) == 0 { // all were heard or given up, and nobody brings what is missing
+			d.emit(FamilyResumed{})
+			return d.forcePromote()
+		}
+		return first(d.mustLive(), refuse(StateSuspended))
 	default:
 		return first(d.mustLive(), refuse(StateSuspended))
 	}
@@ -48,6 +54,11 @@ func (d *decision) searchAnew() {
 	if d.l.Known == d.known() || mutant(OldWorld) {
 		return
 	}
+	d.askAgain()
+}
+
+// askAgain awaits all Regions, but those that an operator gave up.
+func (d *decision) askAgain() {
 	all := slices.DeleteFunc(Awaited(d.here.Region, d.here.Peers, &d.l.Record), d.givenUp)
 	if !slices.Equal(all, d.l.Awaits) {
 		d.emit(FamilySuspended{Awaits: all})
@@ -123,17 +134,20 @@ func Awaited(region string, peers []string, r *Record) []string {
 func (d *decision) adopt(c *ReceiveRecord) {
 	r := &c.Record
 	if !d.l.Record.Version.Less(r.Version) {
-		if d.l.Live() && d.l.Record.Version == r.Version {
-			d.importMaterials(c.Carried)
+		if d.l.Live() {
+			d.importMaterials(d.entrusted(c.From, r, c.Carried))
 		}
 		return
+	}
+	if !d.l.Record.Version.sameTerm(r.Version) && !mutant(OtherTerms) {
+		defer d.askAgain()
 	}
 	m := r.member(d.here.Region)
 	switch {
 	case m != nil && !m.Gone && d.l.Live() && m.Inc == d.l.Inc:
 		whole := holdsPermanent(d.l.Held, &d.l.Record)
 		d.acceptEvent(c)
-		d.importMaterials(c.Carried)
+		d.importMaterials(d.entrusted(c.From, r, c.Carried))
 		if d.l.Record.external() {
 			d.followImports(whole)
 		}
@@ -161,11 +175,10 @@ func (d *decision) hear(c *Hear) {
 	if c.Life != d.here.Life && !mutant(OldAnswers) || d.l.Record.Version.Less(c.Version) {
 		return // of an earlier life; or its record comes first
 	}
-	if !d.knowsAsMuch(c) {
+	if !d.knowsAsMuch(c) || Outdated(&d.l, c.From, c.Version) && !mutant(OtherTerms) {
 		return // it is asked again
 	}
-	if d.l.Live() {
-		d.importMaterials(c.Carried)
+	if d.l.Live() && (d.l.Record.Primary == d.here.Region || !d.primarySearches()) { // else the primary gives it all
 		for _, id := range c.Held {
 			if !d.l.Record.external() && lists(d.l.Record.Materials, id) && !has(d.l.Held, id) {
 				return
@@ -178,6 +191,27 @@ func (d *decision) hear(c *Hear) {
 	if slices.Contains(d.l.Awaits, c.From) {
 		d.emit(PeerHeard{Region: c.From, Known: d.known()})
 	}
+}
+
+// primarySearches reports whether the primary, as far as can be told, is suspended: it was met in a life of which the record
+// says nothing. Each life of a primary opens a generation of its own when it goes on.
+func (d *decision) primarySearches() bool {
+	r := &d.l.Record
+	life := uint64(1)
+	if r.Version.GenBy == r.Primary && r.Version.Gen>>blockShift > 0 {
+		life = uint64(r.Version.Gen & (1<<blockShift - 1))
+	}
+	return lifeOf(d.here.Lives, r.Primary) > life
+}
+
+// Outdated reports whether what a Region said it has is of another primary's term than the one known here, or of before
+// it was made a member: it may still take in secrets that come from who was primary then. It must be told first.
+func Outdated(l *Local, from string, version Version) bool {
+	if version.IsZero() {
+		m := l.Record.member(from)
+		return m != nil && !m.Gone
+	}
+	return !version.sameTerm(l.Record.Version)
 }
 
 // forgetful reports whether an answer is of a primary that has forgotten what is held here: its record is an older one, or
@@ -201,7 +235,7 @@ func WaitsFor(here string, l *Local, region string) bool {
 	return l.Suspended && region != here && len(l.Awaits) > 0 && !slices.Contains(l.Lost, region)
 }
 
-// resume ends the suspension when all were heard. A primary goes on in an epoch of its own.
+// resume ends the suspension when all were heard. A primary goes on in a generation of its own.
 func (d *decision) resume() {
 	if !d.l.Suspended || len(d.l.Awaits) > 0 && !mutant(NoSuspension) {
 		return
@@ -210,7 +244,7 @@ func (d *decision) resume() {
 		d.resumePrimary()
 		return
 	}
-	if d.l.Live() && d.l.Complete && !d.usable() {
+	if d.l.Live() && !d.whole() {
 		return // the primary gives it what is missing, or drops it
 	}
 	d.emit(FamilyResumed{})
@@ -229,17 +263,11 @@ func undecided(h *Handoff) string {
 	return "KMSInternalException: the Region was restored before it could decide about the caller"
 }
 
-// usable reports whether every material that may have been used is here.
-func (d *decision) usable() bool {
-	if d.l.Record.Current.IsZero() && !d.l.Record.external() {
-		return false
-	}
-	for _, m := range d.l.Record.Materials {
-		if m.ID != d.l.Record.Pending && !has(d.l.Held, m.ID) && !d.l.Record.external() {
-			return false
-		}
-	}
-	return true
+// whole reports whether every material of the record is here, also one that is pending: the primary may believe so, from
+// a report of before. A replica that was complete needs one to encrypt with, too.
+func (d *decision) whole() bool {
+	r := &d.l.Record
+	return r.external() || holdsAll(d.l.Held, r.Materials) && !(d.l.Complete && r.Current.IsZero())
 }
 
 // resumePrimary goes on with what is left, even if that is nothing: then the key cannot be used, but its callers can
@@ -248,13 +276,13 @@ func (d *decision) resumePrimary() {
 	r := d.next()
 	r.Handoff = nil
 	if !mutant(SameEpoch) {
-		r.Version.Epoch, r.Version.Seq = epochOf(r.Version.Epoch, d.here.Life), 1
+		r.Version = d.generation(d.l.Record.Version)
 	}
 	r.Materials, r.Current, r.Pending, r.PendingAt = d.surviving()
 	whole := holdsPermanent(d.l.Held, &d.l.Record)
 	d.emit(PrimaryResumed{Record: r, Certificate: certify(r, d.here.Region)})
 	d.salvageOwn()
-	d.finishCreate(nil)
+	d.finishCreate(&FinishCreate{})
 	if d.l.Record.external() {
 		d.followImports(whole)
 	}
@@ -264,22 +292,26 @@ func (d *decision) resumePrimary() {
 	d.progress()
 }
 
-// The first epoch of a life is at a place of the life's own, in the block of epochs after the greatest that is known: then
-// records that nobody but this Region ever knew, and that it forgot, have other versions than the ones to come. A life's
-// place is four epochs wide: no Region gets further without another one's knowledge, for each hand-off opens one epoch only.
+// generation returns the version of the first record of a generation that this Region opens after v.
+func (d *decision) generation(v Version) Version {
+	return Version{Gen: generationOf(v.Gen, d.here.Life), GenBy: d.here.Region, Epoch: v.Epoch + 1, Seq: 1}
+}
+
+// Generations are numbered in blocks: each life of a Region has one place in every block, and the next generation that it
+// opens is at that place of the next block. So no two lives of a Region open the same one, whatever the later life forgot;
+// and no two Regions do, for the version names the Region. In the first life, the first block is counted through.
 const (
 	blockShift = 16
-	lifeShare  = 2
 	lastBlock  = MaxCount >> (blockShift + 1)
 )
 
-// epochOf returns the first epoch of a life for a family whose greatest known epoch is last.
-func epochOf(last uint32, life uint64) uint32 {
-	block := uint64(last>>blockShift) + 1
-	if life <= 1 || block > lastBlock {
+// generationOf returns the generation that a life opens where last is the greatest that it knows.
+func generationOf(last uint32, life uint64) uint32 {
+	block := last >> blockShift
+	if life <= 1 && (last+1)>>blockShift == 0 || block >= lastBlock {
 		return last + 1
 	}
-	return uint32(block<<blockShift | life<<lifeShare&(1<<blockShift-1))
+	return (block+1)<<blockShift | uint32(max(life, 1)&(1<<blockShift-1))
 }
 
 // surviving is what is left of the record's materials: those whose secret is here. All others were heard,

@@ -8,7 +8,7 @@ func (d *decision) receiveRecord(c *ReceiveRecord) {
 	r := &c.Record
 	if !d.l.Record.Version.Less(r.Version) && !(mutant(NoVerCheck) && d.l.Record.Version != r.Version) {
 		if d.l.Live() {
-			d.importMaterials(c.Carried)
+			d.importMaterials(d.entrusted(c.From, r, c.Carried))
 		}
 		return
 	}
@@ -53,7 +53,7 @@ func (d *decision) brokenPromise(r *Record) string {
 	switch {
 	case r.Writer == here:
 		return "a record in this Region's name that it did not write"
-	case d.isPrimary() && r.Version.Gen == own.Gen && r.Version.GenBy == own.GenBy && r.Version.Epoch == own.Epoch:
+	case d.isPrimary() && r.Version.sameTerm(own):
 		return "a record of this Region's own epoch that it did not write"
 	case r.Primary == here && r.Version.Seq != 0:
 		return "a record of a primary that this Region is not"
@@ -75,7 +75,7 @@ func (d *decision) news(c *ReceiveRecord) []Certificate {
 func (d *decision) acceptLiving(c *ReceiveRecord) {
 	whole := holdsPermanent(d.l.Held, &d.l.Record)
 	d.acceptEvent(c)
-	d.importMaterials(c.Carried)
+	d.importMaterials(d.entrusted(c.From, &c.Record, c.Carried))
 	if d.l.Record.external() {
 		d.followImports(whole)
 	}
@@ -125,7 +125,7 @@ func (d *decision) join(c *ReceiveRecord, inc Version) {
 	switch {
 	case c.Refuse == "":
 		d.emit(ReplicaCreated{Record: c.Record, Signature: c.Signature, Certificates: d.news(c), Inc: inc})
-		d.importMaterials(c.Carried)
+		d.importMaterials(d.entrusted(c.From, &c.Record, c.Carried))
 	case len(d.l.Held) > 0:
 		d.orphan(c, inc, c.Refuse)
 	default:
@@ -151,6 +151,18 @@ func (d *decision) release() {
 	}
 }
 
+// entrusted returns those of the secrets that came with a record which this Region may take in: all, or none. Secrets of
+// another primary's term are none of this one's; and while the primary looks for what it forgot, other members' secrets go
+// to it alone. So what the others hold can only become less once it has asked them (R13).
+func (d *decision) entrusted(from string, r *Record, carried []MaterialID) []MaterialID {
+	own := &d.l.Record
+	fromPrimary := from == "" || from == own.Primary
+	if mutant(SecondHand) || r.Version.sameTerm(own.Version) && (own.Primary == d.here.Region || fromPrimary || !d.primarySearches()) {
+		return carried
+	}
+	return nil
+}
+
 func (d *decision) importMaterials(offered []MaterialID) {
 	if d.l.Record.external() { // such secrets come by callers' hands alone
 		return
@@ -162,11 +174,11 @@ func (d *decision) importMaterials(offered []MaterialID) {
 
 // finishCreate completes a replica when all its record's materials are here. Imported material
 // comes by the callers' own hands, so its replica is complete at once and waits for them.
-func (d *decision) finishCreate(offered []MaterialID) {
+func (d *decision) finishCreate(c *FinishCreate) {
 	if !d.l.Live() || d.l.Complete {
 		return
 	}
-	d.importMaterials(offered)
+	d.importMaterials(d.entrusted(c.From, &Record{Version: c.Of}, c.Materials))
 	if !Completable(&d.l) {
 		return
 	}

@@ -10,8 +10,8 @@ import (
 // Version totally orders all records of one key family, lexicographically in field order.
 type Version struct {
 	_     struct{} `cbor:",toarray"`
-	Gen   uint32   // moves only by an operator's force promotion
-	GenBy string   // the Region of that promotion; empty in generation 0
+	Gen   uint32   // moves where the right to write is not handed over: by an operator's promotion, and by a rebirth
+	GenBy string   // the Region that opened it; empty in generation 0
 	Epoch uint32   // moves by a hand-off of the primary role
 	Seq   uint32   // moves by any other write of the primary
 }
@@ -33,6 +33,11 @@ func (v Version) Compare(w Version) int {
 
 // Less reports whether v is older than w.
 func (v Version) Less(w Version) bool { return v.Compare(w) < 0 }
+
+// sameTerm reports whether v and w are versions of one primary's term.
+func (v Version) sameTerm(w Version) bool {
+	return v.Gen == w.Gen && v.GenBy == w.GenBy && v.Epoch == w.Epoch
+}
 
 // IsZero reports whether v is no version at all: versions of records start at epoch 1.
 func (v Version) IsZero() bool { return v == Version{} }

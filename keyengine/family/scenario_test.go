@@ -241,7 +241,7 @@ func (s *stage) message(from, to, what string, options []string) {
 	x := letter{from: from, to: to, life: s.life(from)}
 	switch what {
 	case "record":
-		c := ReceiveRecord{Record: l.Record, Certificates: l.Certificates}
+		c := ReceiveRecord{From: from, Record: l.Record, Certificates: l.Certificates}
 		if !slices.Contains(options, "bare") {
 			c.Carried = Carries(from, l, Obligation{To: to, What: SendRecord})
 		}

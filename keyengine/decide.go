@@ -57,7 +57,7 @@ func (d *draft) emit(e Event) {
 func (d *draft) family(ref Ref, c family.Command, offered ...NewMaterial) error {
 	before := localOrNew(d.rows, ref)
 	here := family.Here{Region: d.place.Region, Now: d.facts.Now, HandoffTimeout: d.facts.HandoffTimeout, Life: d.Life(), Peers: d.facts.Regions}
-	if before.Suspended {
+	if before.Suspended || len(offered) > 0 { // nobody else asks, and they are many rows
 		here.Lives = d.Lives()
 	}
 	events, err := family.Decide(here, before, c)

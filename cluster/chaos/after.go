@@ -21,7 +21,7 @@ import (
 func (r *run) mend(ctx context.Context) {
 	limit, cancel := context.WithTimeout(ctx, mendTime)
 	defer cancel()
-	r.settled = check.Verdict{Judge: "settled"}
+	r.settled = check.Verdict{Judge: "settled", Unit: "links"}
 	c, err := cluster.Open(string(r.c.Dir), r.c.Program, func(string, ...any) {})
 	if err == nil {
 		err = errors.Join(c.Heal(limit, "", ""), startAll(limit, c))
@@ -101,7 +101,7 @@ func (r *run) plant() {
 
 // logs replays every node's event log, one after the other, for as long as that takes.
 func (r *run) logs(ctx context.Context) check.Verdict {
-	v := check.Verdict{Judge: "logs"}
+	v := check.Verdict{Judge: "logs", Unit: "records"}
 	c, err := cluster.Open(string(r.c.Dir), r.c.Program, r.Note)
 	if err != nil {
 		v.Undecided = err.Error()

@@ -36,7 +36,7 @@ type faultRow struct {
 // WriteHTML writes the report as one page that needs nothing else: no script, no font, no other file.
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"word":    verdictWord,
+		"word":    check.Verdict.Word,
 		"counts":  func(caption string, list []Count) counts { return counts{caption, list} },
 		"seconds": func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) },
 		"millis":  func(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) },
@@ -59,13 +59,3 @@ type counts struct {
 
 // Clock says a time of the history in seconds since the load began.
 func (r *Report) Clock(at int64) string { return fmt.Sprintf("%.2f s", float64(at-r.LoadBegin)/1e9) }
-
-func verdictWord(v check.Verdict) string {
-	switch {
-	case v.Violation != "":
-		return "VIOLATED"
-	case v.Undecided != "":
-		return "undecided"
-	}
-	return "ok"
-}

@@ -16,7 +16,7 @@ const inspectTime = 10 * time.Minute
 // Invariants is the Auditor of every run: it reads the Regions' event logs while they are written, and once more when all
 // is quiet, and holds them to the invariants of the cross-Region protocol.
 func Invariants(ctx context.Context, c *cluster.Cluster) check.Verdict {
-	v := check.Verdict{Judge: "invariants"}
+	v := check.Verdict{Judge: "invariants", Unit: "checks"}
 	inspection := c.NewInspection()
 	// A log that cannot be read while its Region is away is read afterwards.
 	if err := inspection.Follow(ctx, func(auditor.Report, error) error { return nil }); err != nil {

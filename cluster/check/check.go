@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ type Options struct {
 // A Verdict is what one judge says of a history.
 type Verdict struct {
 	Judge     string          `json:"judge"`
-	Checked   int             `json:"checked"`             // calls that were looked at
+	Checked   int             `json:"checked"`             // calls that were looked at, or what Unit names
+	Unit      string          `json:"unit,omitempty"`      // what was looked at; empty: calls
 	Violation string          `json:"violation,omitempty"` // what is wrong, in a sentence; empty: nothing
 	Undecided string          `json:"undecided,omitempty"` // what the judge could not find out
 	Notes     []string        `json:"notes,omitempty"`     // figures
@@ -28,17 +30,23 @@ type Verdict struct {
 // OK reports whether the judge found nothing wrong and left nothing open.
 func (v Verdict) OK() bool { return v.Violation == "" && v.Undecided == "" }
 
+// Word is the verdict in a word. Who had nothing to look at found nothing out.
+func (v Verdict) Word() string {
+	switch {
+	case v.Violation != "":
+		return "VIOLATED"
+	case v.Undecided != "":
+		return "undecided"
+	case v.Checked == 0:
+		return "unjudged"
+	}
+	return "ok"
+}
+
 // String is the verdict for people, over several lines.
 func (v Verdict) String() string {
 	var b strings.Builder
-	word := "ok"
-	switch {
-	case v.Violation != "":
-		word = "VIOLATED"
-	case v.Undecided != "":
-		word = "undecided"
-	}
-	fmt.Fprintf(&b, "%-13s %-9s %7d calls", v.Judge, word, v.Checked)
+	fmt.Fprintf(&b, "%-13s %-9s %7d %s", v.Judge, v.Word(), v.Checked, cmp.Or(v.Unit, "calls"))
 	for _, note := range v.Notes {
 		fmt.Fprintf(&b, "\n    %s", note)
 	}

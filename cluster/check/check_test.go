@@ -113,6 +113,12 @@ func call(client, region, level, op string, start, end int64, ask history.Ask, a
 	}
 }
 
+// place is a call with the session token that it sent, and the one that it was given.
+func place(e history.Entry, sent, given string) history.Entry {
+	e.After, e.Session = sent, given
+	return e
+}
+
 // TestSmallStories holds each judge against a history that is right and one that is not.
 func TestSmallStories(t *testing.T) {
 	const us, eu = "us-east-1", "eu-west-1"
@@ -147,6 +153,11 @@ func TestSmallStories(t *testing.T) {
 		{"a client misses its own write", Sessions, story(make1, write2, read("a", "session", 5, "one")), "newer description"},
 		{"another client may miss it in a session", Sessions, story(make1, write2, read("b", "session", 5, "one")), ""},
 		{"a client goes back in time", Sessions, story(make1, write2, read("b", "session", 5, "two"), read("b", "session", 7, "one")), "newer description"},
+		{"another client may not miss it with its token", Sessions, story(make1, place(write2, "", "us-east-1.1.2"), place(read("b", "session", 5, "one"), "us-east-1.1.2", "")), "session token"},
+		{"nor at a later place", Sessions, story(make1, place(write2, "", "us-east-1.1.2"), place(read("b", "eventual", 5, "one"), "us-east-1.1.7", "")), "session token"},
+		{"it may with an older token", Sessions, story(make1, place(write2, "", "us-east-1.1.2"), place(read("b", "session", 5, "one"), "us-east-1.1.1", "")), ""},
+		{"and with a token of another life", Sessions, story(make1, place(write2, "", "us-east-1.1.2"), place(read("b", "session", 5, "one"), "us-east-1.2.9", "")), ""},
+		{"and while the write is under way", Sessions, story(make1, place(write2, "", "us-east-1.1.2"), place(read("b", "session", 3, "one"), "us-east-1.1.9", "")), ""},
 		{"eventual promises no session", Sessions, story(make1, write2, read("a", "eventual", 5, "one")), ""},
 		{"default misses an acknowledged write", Fresh, story(make1, write2, read("b", "", 5, "one")), "at least 1ns old"},
 		{"a write under way may be missed", Fresh, story(make1, write2, read("b", "", 3, "one")), ""},

@@ -100,9 +100,66 @@ func readings(h *history.History, do func(e *history.Entry, at keyAt)) {
 	}
 }
 
-// Sessions judges whether each client reads at least what it wrote or read before. Calls at the levels eventual and
-// bounded promise no such thing and are left out.
+// passed finds the first acknowledged write that came after the one that a reading told, and that lies at or before the
+// place whose token the reading's call sent: whoever was at that place has seen it.
+func (r *register) passed(told, e *history.Entry) (*history.Entry, bool) {
+	line, place, ok := history.Place(e.After)
+	for _, w := range r.order {
+		if !ok || w.End >= e.Start {
+			break
+		}
+		in, seq, known := history.Place(w.Session)
+		if w.Start > told.End && known && in == line && seq <= place {
+			return w, true
+		}
+	}
+	return nil, false
+}
+
+// Sessions judges whether each client reads at least what it wrote or read before, and each call at least what lies before
+// the token that it sent. Calls at the levels eventual and bounded that send none promise no such thing and are left out.
 func Sessions(h *history.History) Verdict {
+	v := byClient(h)
+	tokens := byToken(h)
+	v.Checked += tokens.Checked
+	v.Notes = tokens.Notes
+	if v.Violation == "" {
+		v.Violation, v.Example = tokens.Violation, tokens.Example
+	}
+	return v
+}
+
+// byToken judges readings by the tokens that were sent. Whose session they belong to does not matter.
+func byToken(h *history.History) (v Verdict) {
+	regs, without := registers(h), 0
+	readings(h, func(e *history.Entry, at keyAt) {
+		told, ok := regs[at].read(e)
+		switch {
+		case !ok:
+			return
+		case e.After == "":
+			if e.Level == "session" {
+				without++
+			}
+			return
+		}
+		v.Checked++
+		if newer, ok := regs[at].passed(told, e); ok && v.Violation == "" {
+			v.Violation = fmt.Sprintf("client %s read an older description than the session token it sent stands for", e.Client)
+			v.Example = []history.Entry{*told, *newer, *e}
+		}
+	})
+	if v.Checked > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("%d readings held to the session token that they sent", v.Checked))
+	}
+	if without > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("%d readings at the level session sent no token, and are held to no more than what their client knew", without))
+	}
+	return v
+}
+
+// byClient judges readings by what the same client knew before.
+func byClient(h *history.History) Verdict {
 	v := Verdict{Judge: "sessions"}
 	regs := registers(h)
 	type sight struct {

@@ -51,6 +51,7 @@ type Entry struct {
 	Account   string  `json:"account,omitempty"` // of the caller; empty: the account of zeros, or not known
 	Level     string  `json:"level,omitempty"`   // of consistency that it asked for; empty: none
 	Session   string  `json:"session,omitempty"` // the answer's session token
+	After     string  `json:"after,omitempty"`   // the session token that was sent: the place that the answer must not be before
 	Stale     string  `json:"stale,omitempty"`   // how old the answer says it may be, in milliseconds
 	Operation string  `json:"op"`
 	Start     int64   `json:"start"` // nanoseconds since the recorder began, monotonic

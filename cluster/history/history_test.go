@@ -87,9 +87,31 @@ func TestRecordedCalls(t *testing.T) {
 	if e[2].Outcome != Unknown || e[3].Outcome != Fault || e[3].Code != "DisabledException" || e[3].Session != "us-east-1.1.41" {
 		t.Errorf("faults: %v\n%v", e[2], e[3])
 	}
+	if e[0].After != "" || e[1].After != "us-east-1.1.41" {
+		t.Errorf("tokens sent %q, %q", e[0].After, e[1].After)
+	}
 	if strings.Join(levels, " ") != "session session session session" || strings.Join(sessions[:2], " ") != " us-east-1.1.41" {
 		t.Errorf("levels %q, sessions %q", levels, sessions)
 	}
+}
+
+// sentIn is the session token that is noted of a call that sent one.
+func sentIn(t *testing.T, token string) string {
+	t.Helper()
+	var file bytes.Buffer
+	r, err := NewRecorder(&file, Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Observe(Seen{Client: "c", Region: "us-east-1", Operation: "DescribeKey", Status: 200, Request: http.Header{"X-Meridian-Session": {token}}, Answer: []byte(`{}`)})
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h, err := Read(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.Entries[0].After
 }
 
 // TestObservedCalls records what a server between client and service sees, as the client's own record would be.
@@ -100,6 +122,12 @@ func TestObservedCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := Seen{Client: "c", Region: "us-east-1", Operation: "UpdateKeyDescription", Request: http.Header{}, Body: []byte(`{"KeyId":"k","Description":"d"}`)}
+	token := map[string]string{"": "", "us-east-1.1.42": "us-east-1.1.42", "nonsense": "", strings.Repeat("a", 5000) + ".1": ""}
+	for sent, want := range token {
+		if got := sentIn(t, sent); got != want {
+			t.Errorf("the token %.20q is noted as %.20q", sent, got)
+		}
+	}
 	for _, c := range []struct {
 		status int
 		answer string

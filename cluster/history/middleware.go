@@ -42,7 +42,7 @@ func (r *Recorder) Middleware(c Client) func(*middleware.Stack) error {
 			) {
 				op := awsmiddleware.GetOperationName(ctx)
 				e := Entry{
-					Client: c.Name, Region: c.Region, Level: c.Level, Operation: op,
+					Client: c.Name, Region: c.Region, Level: c.Level, Operation: op, After: newest.newest(),
 					Start: r.Now(), Ask: r.digest.ask(op, fieldsOf(in.Parameters)),
 				}
 				out, meta, err = next.HandleInitialize(ctx, in)
@@ -101,16 +101,32 @@ func (s *session) see(token string) {
 	}
 }
 
+func (s *session) newest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.token
+}
+
 func (s *session) HandleBuild(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (
 	middleware.BuildOutput, middleware.Metadata, error,
 ) {
-	s.mu.Lock()
-	token := s.token
-	s.mu.Unlock()
+	token := s.newest()
 	if req, ok := in.Request.(*smithyhttp.Request); ok && token != "" {
 		req.Header.Set("X-Meridian-Session", token)
 	}
 	return next.HandleBuild(ctx, in)
+}
+
+// maxToken is the length of the longest session token that is one.
+const maxToken = 200
+
+// sent is the session token of a request; empty: none, or nothing that is one.
+func sent(h http.Header) string {
+	token := h.Get("X-Meridian-Session")
+	if _, _, ok := Place(token); !ok || len(token) > maxToken {
+		return ""
+	}
+	return token
 }
 
 // Place takes a session token apart: the history it is a place in, and the place.

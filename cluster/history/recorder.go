@@ -95,6 +95,7 @@ func (r *Recorder) Observe(s Seen) Outcome {
 		Level: s.Request.Get("X-Meridian-Consistency"),
 		Ask:   r.digest.ask(s.Operation, parse(s.Body)),
 	}
+	e.After = sent(s.Request)
 	e.answeredWith(s.Header)
 	switch {
 	case s.Status == http.StatusOK:

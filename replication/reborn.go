@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"meridian/keyengine"
 	"meridian/keyengine/canonical"
@@ -53,6 +54,11 @@ func (l *link) question(local *family.Local) error {
 		}
 	}
 	return nil
+}
+
+// owed reports whether the state still owes the link's Region a message about a family.
+func (l *link) owed(ref keyengine.Ref) bool {
+	return slices.ContainsFunc(family.Obligations(l.config.Place.Region, l.local(ref)), func(o family.Obligation) bool { return o.To == l.to })
 }
 
 // answerQuestion says what this Region has of a family: its record, if that is newer or if there are

@@ -59,6 +59,20 @@ func TestRebornPrimaryFindsWhatItForgot(t *testing.T) {
 	})
 }
 
+// TestNothingIsOwedToWhoWasHeard: a Region that has no member of a family is asked about it too. When it has answered
+// nothing is owed to it, and nobody who waits for the Regions to agree waits for a reminder of the question.
+func TestNothingIsOwedToWhoWasHeard(t *testing.T) {
+	inWorld(t, membus.Options{}, func(w *world) {
+		ref := w.create(east)
+		w.replicate(east, ref, west)
+		w.within(10*time.Second, "the replica is whole", func() bool { return w.converged(ref, east, west) })
+		w.rebirth(east, w.sites[east].backup(), 2)
+		w.within(10*time.Second, "the family goes on, and nothing is owed", func() bool {
+			return !w.sites[east].family(ref).Suspended && w.converged(ref, east, west) && w.idle()
+		})
+	})
+}
+
 // TestRebornRegionThatKnowsNothing restores the primary's Region from a state of before the key: it is
 // made anew from what its replica holds, and is primary again.
 func TestRebornRegionThatKnowsNothing(t *testing.T) {

@@ -115,7 +115,9 @@ func (l *link) deliver(ref keyengine.Ref, f force, m memory, key sealingKey) res
 		l.deliverStatus(ctx, p, l.sealTo(), &res)
 	}
 	if p.ask && res.err == nil {
-		res.err = l.question(p.local)
+		if res.err = l.question(p.local); res.err == nil {
+			res.open = l.owed(ref) // the answer was the last word, and no news may come of it
+		}
 	}
 	span.End(res.err)
 	return res

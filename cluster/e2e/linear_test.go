@@ -350,7 +350,7 @@ func (l *load) somewhat() {
 // others are the nodes beside one.
 func others(node string) (names []string) {
 	for n := 1; n <= nodes; n++ {
-		if name := layout.NodeName(east, n); name != node {
+		if name := layout.NodeName(layout.RegionOf(node), n); name != node {
 			names = append(names, name)
 		}
 	}

@@ -155,12 +155,20 @@ func wantCode(err error, code string) error {
 
 func roleOf(t *testing.T, c *cluster, name string) string {
 	t.Helper()
-	for _, r := range c.status(t) {
-		for _, n := range r.Nodes {
-			if n.Name == name {
-				return n.Role
-			}
+	for _, n := range nodesOf(t, c, layout.RegionOf(name)) {
+		if n.Name == name {
+			return n.Role
 		}
 	}
 	return ""
+}
+
+func nodesOf(t *testing.T, c *cluster, region string) []nodeStatus {
+	t.Helper()
+	for _, r := range c.status(t) {
+		if r.Region == region {
+			return r.Nodes
+		}
+	}
+	return nil
 }

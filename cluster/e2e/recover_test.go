@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -79,4 +80,62 @@ func TestRegionRecoveredFromAMinority(t *testing.T) {
 	ok(t, os.RemoveAll(place))
 	ok(t, os.Rename(place+".new", place))
 	c.do(t, "start", found)
+}
+
+// TestRegionRecoveredFromAReadReplica: every voter's disk is lost, and a read replica alone has what the Region knew. The
+// Region goes on from it; it is what it was, a member without a vote, and counts in no majority.
+func TestRegionRecoveredFromAReadReplica(t *testing.T) {
+	c := breakable(t)
+	name, _, _ := strings.Cut(c.do(t, "add", "--region", west, "--read-replica"), " ")
+	t.Cleanup(func() { _, _ = c.run("remove", name, "--delete") })
+	client := c.patient(west)
+	key := createKey(t, client, true)
+	c.replicate(t, key, west, east)
+	blob := encrypt(t, client, key, "kept by one", nil)
+	c.do(t, "lag", "--wait-converged", "--timeout", "60s")
+	before := idOf(t, c, name)
+	eventually(t, 10*time.Second, "the replica has what its leader has", func() error {
+		seqs := map[uint64]bool{}
+		for _, n := range nodesOf(t, c, west) {
+			seqs[n.Seq] = true
+		}
+		if len(seqs) != 1 {
+			return fmt.Errorf("the nodes are at %v", seqs)
+		}
+		return nil
+	})
+	for n := 1; n <= nodes; n++ {
+		voter := layout.NodeName(west, n)
+		c.do(t, "kill", voter)
+		ok(t, os.RemoveAll(string(layout.Dir(c.data).Node(voter))))
+	}
+	var done struct{ Source string }
+	parse(t, c.do(t, "recover-region", west, "--accept-data-loss", "-o", "json"), &done)
+	if done.Source != name || idOf(t, c, name) == before {
+		t.Errorf("recovered from %s; the replica is %s again", done.Source, before)
+	}
+	if role := roleOf(t, c, name); role != "read-replica" || c.leader(t, west) == name {
+		t.Errorf("the replica's role is %q, the leader %s", role, c.leader(t, west))
+	}
+	if got := decrypt(t, client, blob, nil); string(got.Plaintext) != "kept by one" {
+		t.Errorf("decrypted %q", got.Plaintext)
+	}
+	c.do(t, "lag", "--wait-converged", "--timeout", "60s")
+	eventually(t, 60*time.Second, "its keys can be changed again", func() error {
+		_, err := client.UpdateKeyDescription(t.Context(), &kms.UpdateKeyDescriptionInput{KeyId: &key, Description: new(string)})
+		if err == nil {
+			_, err = client.RotateKeyOnDemand(t.Context(), &kms.RotateKeyOnDemandInput{KeyId: &key})
+		}
+		return err
+	})
+	// Two voters of three are a majority without it, and one with it is none.
+	followers := others(c.leader(t, west))
+	c.do(t, "kill", followers[0])
+	if _, err := c.run("remove", followers[1]); err == nil || !strings.Contains(err.Error(), "only 1 answer") {
+		t.Errorf("a read replica counts after the recovery: %v", err)
+	}
+	c.do(t, "start", followers[0])
+	c.do(t, "lag", "--wait-converged", "--timeout", "60s")
+	c.do(t, "remove", name, "--delete")
+	c.verify(t)
 }

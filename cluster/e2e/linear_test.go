@@ -42,16 +42,17 @@ func TestLinearizable(t *testing.T) {
 	}
 	faults := l.faults()
 	l.wait()
+	took, broken := time.Since(l.began), faults()
+	l.c.slow = l.most > 10_000 // so long a log takes its time to be replayed, on each node
+	l.agree(t)
 	h := l.history(t)
-	t.Logf("seed %d: %d calls, %d of them strong, in %v; faults: %v", l.seed, len(h.Entries), l.calls.Load(), time.Since(l.began).Round(time.Second), faults())
+	t.Logf("seed %d: %d calls, %d of them strong, in %v; faults: %v", l.seed, len(h.Entries), l.calls.Load(), took.Round(time.Second), broken)
 	for _, v := range check.All(h, check.Options{Search: time.Minute}) {
 		t.Log(v)
-		if !v.OK() {
+		if !v.OK() || v.Checked == 0 {
 			t.Errorf("%s: the history is %s", v.Judge, l.keep(t))
 		}
 	}
-	l.c.slow = l.most > 10_000 // so long a log takes its time to be replayed, on each node
-	l.c.do(t, "start", east)
 	l.c.do(t, "verify")
 	l.c.do(t, "verify", "--invariants")
 }
@@ -88,9 +89,10 @@ type load struct {
 	calls   atomic.Int64 // such calls until now
 	clients sync.WaitGroup
 
-	mu   sync.Mutex
-	pool []string // keys
-	made int64    // at which count of calls
+	mu    sync.Mutex
+	pool  []string // keys
+	made  int64    // at which count of calls
+	multi []string // all multi-Region keys
 }
 
 func newLoad(t *testing.T, calls int64, level string) *load {
@@ -124,14 +126,7 @@ func setting(t *testing.T, name string, usual int64) int64 {
 
 // client starts a client at a node, or at the front door, which is node 4.
 func (l *load) client(n int, level string, at int) {
-	address := l.c.door()
-	if at <= nodes {
-		address = l.c.node(east, at)
-	}
-	client := l.c.clientAt(east, address, 4)
-	options := client.Options()
-	options.APIOptions = append(options.APIOptions, l.rec.Middleware(history.Client{Name: fmt.Sprint("c", n), Region: east, Level: level}))
-	user := &user{l, kms.New(options), rand.New(rand.NewPCG(l.seed, uint64(n))), n, 0}
+	user := &user{l, l.recorded(fmt.Sprint("c", n), level, at), rand.New(rand.NewPCG(l.seed, uint64(n))), n, 0}
 	counts := level == l.level
 	l.clients.Go(func() {
 		for l.calls.Load() < l.most && l.t.Context().Err() == nil {
@@ -143,7 +138,32 @@ func (l *load) client(n int, level string, at int) {
 	})
 }
 
+// recorded is a client whose calls are in the history.
+func (l *load) recorded(name, level string, at int) *kms.Client {
+	address := l.c.door()
+	if at <= nodes {
+		address = l.c.node(east, at)
+	}
+	options := l.c.clientAt(east, address, 4).Options()
+	options.APIOptions = append(options.APIOptions, l.rec.Middleware(history.Client{Name: name, Region: east, Level: level}))
+	return kms.New(options)
+}
+
 func (l *load) wait() { l.clients.Wait() }
+
+// agree has every node, when nothing is broken any more, describe each multi-Region key there ever was.
+func (l *load) agree(t *testing.T) {
+	l.c.do(t, "start", east)
+	l.rec.Mark(history.Quiet)
+	for n := 1; n <= nodes; n++ {
+		client := l.recorded(fmt.Sprint("q", n), "", n)
+		for _, key := range l.multi {
+			if _, err := client.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &key}); err != nil {
+				t.Errorf("node %d, when all is over: %v", n, err)
+			}
+		}
+	}
+}
 
 // history reads what was recorded.
 func (l *load) history(t *testing.T) *history.History {
@@ -187,16 +207,19 @@ func (u *user) key() string {
 	if !fresh && len(pool) > 0 {
 		return pool[u.rng.IntN(len(pool))]
 	}
-	var keys []string
+	var keys, multi []string
 	for len(keys) < poolKeys && u.t.Context().Err() == nil {
-		text := u.text()
-		if out, err := u.client.CreateKey(u.t.Context(), &kms.CreateKeyInput{Description: &text}); err == nil {
+		text, shared := u.text(), len(keys)%2 == 0
+		if out, err := u.client.CreateKey(u.t.Context(), &kms.CreateKeyInput{Description: &text, MultiRegion: &shared}); err == nil {
 			keys = append(keys, *out.KeyMetadata.KeyId)
+			if shared {
+				multi = append(multi, *out.KeyMetadata.KeyId)
+			}
 		}
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.pool = keys
+	u.pool, u.multi = keys, append(u.multi, multi...)
 	return keys[0]
 }
 

@@ -11,8 +11,9 @@ import (
 	"meridian/cluster/layout"
 )
 
-// TestDamagedNodeReplaced kills a node and spoils its log while clients write: it does not start, a new member takes
-// its place, writes go on all the while, and the Region then stands the loss of another node.
+// TestDamagedNodeReplaced kills a node and spoils one of its files, while clients write: its log, its wrapped keys, a
+// table of its state. It does not start, a new member takes its place, writes go on all the while, and the Region then
+// stands the loss of another node.
 func TestDamagedNodeReplaced(t *testing.T) {
 	c := breakable(t)
 	us := c.client(east)
@@ -37,29 +38,13 @@ func TestDamagedNodeReplaced(t *testing.T) {
 		n = 2
 	}
 	victim := layout.NodeName(east, n)
-	aside := func() []string {
-		found, err := filepath.Glob(string(layout.Dir(c.data).Node(victim)) + ".lost-*")
-		ok(t, err)
-		return found
+	folder := layout.Dir(c.data).Node(victim)
+	for _, file := range []string{
+		filepath.Join(folder.Raft(), "raft.db"), folder.Keystore(), filepath.Join(folder.State(), "gen-*", "*.sst"),
+	} {
+		c.replaceSpoiled(t, victim, file, w)
 	}
-	before, putAside := idOf(t, c, victim), len(aside())
-	c.do(t, "kill", victim)
-	spoil(t, filepath.Join(layout.Dir(c.data).Node(victim).Raft(), "raft.db"))
-	_, err := c.run("start", victim)
-	if err == nil || !strings.Contains(err.Error(), "`meridian replace "+victim+"`") {
-		t.Fatalf("start of a node with a damaged log: %v", err)
-	}
-	w.progress(t, 5)
-
-	out := c.do(t, "replace", victim)
 	id := idOf(t, c, victim)
-	if id == before || strings.TrimSpace(out) != victim+" "+id {
-		t.Errorf("replace printed %q, the node was %s and is %s", out, before, id)
-	}
-	w.progress(t, 5)
-	if lost := aside(); len(lost) != putAside+1 {
-		t.Errorf("folders put aside: %q, before there were %d", lost, putAside)
-	}
 
 	// Two of three remain, the new node one of them.
 	c.do(t, "kill", leader)
@@ -77,6 +62,40 @@ func TestDamagedNodeReplaced(t *testing.T) {
 	c.do(t, "restart", victim)
 	if got := idOf(t, c, victim); got != id {
 		t.Errorf("after a restart the node is %s, not %s", got, id)
+	}
+}
+
+// replaceSpoiled spoils files of a node that was killed and puts a new member in its place, while w writes.
+func (c *cluster) replaceSpoiled(t *testing.T, victim, files string, w *writers) {
+	t.Helper()
+	aside := func() []string {
+		found, err := filepath.Glob(string(layout.Dir(c.data).Node(victim)) + ".lost-*")
+		ok(t, err)
+		return found
+	}
+	before, putAside := idOf(t, c, victim), len(aside())
+	c.do(t, "restart", victim) // what it has is in tables then
+	c.do(t, "kill", victim)
+	found, err := filepath.Glob(files)
+	if err != nil || len(found) == 0 {
+		t.Fatalf("there is nothing to spoil at %s (%v)", files, err)
+	}
+	for _, file := range found {
+		spoil(t, file)
+	}
+	_, err = c.run("start", victim)
+	if err == nil || !strings.Contains(err.Error(), "the Region goes on with its other nodes, and `meridian replace "+victim+"`") {
+		t.Fatalf("start of a node with a damaged %s: %v", filepath.Base(files), err)
+	}
+	w.progress(t, 5)
+
+	out := c.do(t, "replace", victim)
+	if id := idOf(t, c, victim); id == before || strings.TrimSpace(out) != victim+" "+id {
+		t.Errorf("replace printed %q, the node was %s and is %s", out, before, id)
+	}
+	w.progress(t, 5)
+	if lost := aside(); len(lost) != putAside+1 {
+		t.Errorf("folders put aside: %q, before there were %d", lost, putAside)
 	}
 }
 

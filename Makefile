@@ -76,7 +76,7 @@ powerloss: ## 500 histories of power losses in virtual time, twice, and 900 dama
 	MERIDIAN_CRASH_SEEDS=900 $(GO) test -count=1 -v -run '^TestDamage$$' -timeout 0 ./eventlog/raftlog
 
 .PHONY: snapshots
-snapshots: ## time, size and memory of snapshots of 10^4, 10^5 and 10^6 keys: half an hour on an idle machine, 10 GB of disk
+snapshots: ## time, size and memory of snapshots of 10^4, 10^5 and 10^6 keys: ten minutes of a core, 10 GB of disk (MERIDIAN_SNAPSHOT_KEEP: a folder for the last one)
 	MERIDIAN_SNAPSHOT_KEYS=10000,100000,1000000 $(GO) test -count=1 -v -run '^TestSizes$$' -timeout 0 ./region
 
 .PHONY: powerloss-real

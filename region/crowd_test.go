@@ -6,8 +6,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
@@ -70,6 +73,21 @@ func (c *crowd) close() {
 func crowdConfig(dir string) keystore.Config {
 	return keystore.Config{
 		Dir: dir, ClusterID: "cluster", Region: place.Region, Domain: region.Domain{Place: place}, Fatal: func(err error) { panic(err) },
+	}
+}
+
+// keep leaves a snapshot in a folder as the backup that it is, and what opens the key ring.
+func (c *crowd) keep(snapshot, to string) {
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	root, err := keyring.CreateRoot(filepath.Join(to, "root.key"), rand.Reader)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer root.Destroy()
+	if err := errors.Join(c.ring.Save(filepath.Join(to, "keystore"), root, rand.Reader), os.Rename(snapshot, filepath.Join(to, "backup"))); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
@@ -195,7 +213,8 @@ func (c *crowd) like() {
 	c.keys, c.now = c.keys+c.first.keys, c.now.Add(later)
 }
 
-// copied is an entry as it were had another account done the same, later.
+// copied is an entry as it were had another account done the same, later. The wrapped material in it is bound to the
+// first account and opens nothing.
 func (c *crowd) copied(entry []byte, later time.Duration) []byte {
 	raw, secrets, err := codec.SplitEntry(entry)
 	if err != nil {

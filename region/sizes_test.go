@@ -21,7 +21,7 @@ import (
 // TestSizes measures a Region as it grows on real files: half of its keys have an alias and a tenth a grant. What does a
 // call cost that makes a key; how large is a snapshot, how long does it take and what does it cost those who write
 // meanwhile; how long until a node is there again, from its own files and from a snapshot alone; how much memory does
-// each take. No time is asserted. What is held: writes go on while the snapshot is written, and it leads to the same
+// each take. The last snapshot is kept on request, for `meridian restore` to make a real Region of. No time is asserted. What is held: writes go on while the snapshot is written, and it leads to the same
 // state.
 func TestSizes(t *testing.T) {
 	counts := []string{"1000"}
@@ -37,6 +37,9 @@ func TestSizes(t *testing.T) {
 		}
 		filled := clocked(func() { c.grow(n) })
 		t.Logf("filled up in %v: %s", filled.Round(time.Second), measureSize(t, c, dir))
+	}
+	if to := os.Getenv("MERIDIAN_SNAPSHOT_KEEP"); to != "" {
+		c.keep(filepath.Join(dir, "snapshot"), to)
 	}
 	c.close()
 	if os.Getenv("MERIDIAN_SNAPSHOT_KEYS") != "" {

@@ -25,7 +25,8 @@ type AuditQuery struct {
 }
 
 // Audit shows the records of calls that the nodes keep, merged by time; with q.Follow it goes on with those to come, in
-// the order in which they are seen, until ctx ends. It reads the nodes' files, whether they run or not.
+// the order in which they are seen, until ctx ends. It reads the nodes' files, whether they run or not, and what nodes left
+// that were removed, replaced or lost.
 func (c *Cluster) Audit(ctx context.Context, q AuditQuery, show func(*audit.Record) error) error {
 	regions := q.Regions
 	if len(regions) == 0 {
@@ -37,8 +38,12 @@ func (c *Cluster) Audit(ctx context.Context, q AuditQuery, show func(*audit.Reco
 		if !ok {
 			return fmt.Errorf("%w: the cluster has no Region %q; it has %s", ErrUsage, name, strings.Join(c.File.Names(), ", "))
 		}
-		for _, n := range r.Nodes {
-			reader := audit.NewReader(c.Dir.Node(n.Name).Audit())
+		dirs, err := c.auditFolders(r)
+		if err != nil {
+			return err
+		}
+		for _, dir := range dirs {
+			reader := audit.NewReader(dir)
 			defer reader.Close()
 			readers = append(readers, reader)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -101,5 +102,49 @@ func TestAuditMergesWhatNodesKeep(t *testing.T) {
 	})
 	if err != nil || seen != 5 {
 		t.Errorf("followed %d records: %v", seen, err)
+	}
+}
+
+// TestAuditRemembersNodesThatAreGone: what a node recorded is told when the node was removed, its folder deleted or put
+// aside, or replaced by another of its name.
+func TestAuditRemembersNodesThatAreGone(t *testing.T) {
+	c := three(t)
+	op, _ := kmsapi.Lookup("ListKeys")
+	record := func(name, request string) {
+		t.Helper()
+		l, err := audit.Open(audit.Config{Dir: c.Dir.Node(name).Audit(), Region: east, Node: name, NewID: func() string { return request }})
+		must(t, err)
+		l.Note(audit.Call{Operation: op, Input: op.New(), At: 1, Call: &kmsapi.Call{RequestID: request, Caller: kmsapi.Principal{Account: "111122223333"}}})
+		l.Close()
+	}
+	told := func() (requests []string) {
+		t.Helper()
+		must(t, c.Audit(t.Context(), cluster.AuditQuery{}, func(r *audit.Record) error {
+			requests = append(requests, r.Event.Meridian.Node+" "+r.Event.RequestID)
+			return nil
+		}))
+		slices.Sort(requests)
+		return requests
+	}
+	for n := 1; n <= 3; n++ {
+		record(fmt.Sprintf("%s/%d", east, n), "first")
+	}
+	must(t, second(c.Add(t.Context(), east+"/4", false)))
+	record(east+"/4", "first")
+	must(t, second(c.Remove(t.Context(), east+"/3", true)))
+	must(t, second(c.Remove(t.Context(), east+"/4", false)))
+	must(t, second(c.Add(t.Context(), east+"/3", false)))
+	must(t, second(c.Replace(t.Context(), east+"/2", true)))
+	record(east+"/2", "second")
+	record(east+"/3", "second")
+	want := []string{"1 first", "2 first", "2 second", "3 first", "3 second", "4 first"}
+	for i := range want {
+		want[i] = east + "/" + want[i]
+	}
+	if got := told(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if folders, err := os.ReadDir(c.Dir.KeptAudit(east)); err != nil || len(folders) != 3 {
+		t.Errorf("kept: %v, %v", folders, err)
 	}
 }

@@ -42,6 +42,9 @@ func Open(dir string, p Program, note func(string, ...any)) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := knowsProcesses(d); err != nil {
+		return nil, err
+	}
 	return &Cluster{Dir: d, File: file, Program: p, Note: note}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -429,6 +430,7 @@ func TestAFolderThatIsNotOursOrDamagedIsLeftAlone(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "cluster.json"), []byte(`{"format":9}`), 0o644))
 	_, err := cluster.Prepare(dir, options(t), program(t), t.Logf)
 	wants(t, err, layout.ErrNewer)
+	t.Run("what a newer program runs", func(t *testing.T) { refusesNewerProcesses(t) })
 
 	mine := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(mine, "notes.txt"), nil, 0o644))
@@ -478,4 +480,23 @@ func TestUpAgainWithOtherWishes(t *testing.T) {
 	must(t, err)
 	up(t, c)
 	wants(t, again(func(o *cluster.Options) { o.Regions = append(o.Regions, "ap-south-1", "sa-east-1") }), cluster.ErrUsage, "meridian down")
+}
+
+// refusesNewerProcesses: a supervisor or a front door that a newer program started is not taken for dead.
+func refusesNewerProcesses(t *testing.T) {
+	c := prepare(t, options(t))
+	for _, path := range []string{c.Dir.SupervisorFile(), c.Dir.FrontPID()} {
+		for format, want := range map[int]error{1: nil, 2: layout.ErrNewer} {
+			must(t, os.WriteFile(path, fmt.Appendf(nil, `{"format":%d,"pid":%d,"start":"of another form"}`, format, os.Getpid()), 0o644))
+			_, opened := cluster.Open(string(c.Dir), c.Program, t.Logf)
+			_, prepared := cluster.Prepare(string(c.Dir), cluster.Options{}, c.Program, t.Logf)
+			_, down := cluster.Down(t.Context(), string(c.Dir), t.Logf)
+			for what, err := range map[string]error{"opened": opened, "brought up": prepared, "brought down": down} {
+				if !errors.Is(err, want) || want != nil && !strings.Contains(err.Error(), path) {
+					t.Errorf("%s of format %d: %s: %v", path, format, what, err)
+				}
+			}
+		}
+		must(t, os.Remove(path))
+	}
 }

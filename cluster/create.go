@@ -69,6 +69,9 @@ func Prepare(dir string, o Options, p Program, note func(string, ...any)) (*Clus
 	if err != nil {
 		return nil, err
 	}
+	if err := knowsProcesses(d); err != nil {
+		return nil, err
+	}
 	c := &Cluster{Dir: d, File: file, Program: p, Note: note}
 	return c, c.accommodate(o)
 }

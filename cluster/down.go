@@ -31,6 +31,9 @@ func Down(ctx context.Context, dir string, note func(string, ...any)) (ran bool,
 		}
 		return false, err
 	}
+	if err := knowsProcesses(d); err != nil {
+		return false, err
+	}
 	c := &Cluster{Dir: d, Note: note}
 	s := supervisorRole(d)
 	if p, ok := s.find(); ok {

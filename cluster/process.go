@@ -42,6 +42,17 @@ type pidFile struct {
 	Start  string `json:"start"`
 }
 
+// knowsProcesses refuses a cluster whose supervisor or front door a newer program started: who cannot read which process
+// they are would take them for dead, and start others beside them.
+func knowsProcesses(d layout.Dir) error {
+	for _, r := range []role{supervisorRole(d), frontRole(d)} {
+		if err := layout.KnownFormat(r.pid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // role is a process that a cluster may have: where its pid file is, and what its command line holds.
 type role struct {
 	pid  string   // path of the pid file

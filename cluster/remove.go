@@ -81,6 +81,9 @@ func (r *remover) remove(ctx context.Context, deleteFolder bool) error {
 	}
 	place := string(r.Dir.Node(r.target.Name))
 	if deleteFolder {
+		if err := keepAudit(place, time.Now()); err != nil {
+			return err
+		}
 		if err := os.RemoveAll(place); err != nil {
 			return err
 		}

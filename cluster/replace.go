@@ -233,6 +233,9 @@ func (r *replacer) swapFolders(temp string) error {
 	return os.Rename(temp, place)
 }
 
+// asideStamp is the form of the time in the name of what is put aside.
+const asideStamp = "20060102T150405.000Z"
+
 // What is appended to the name of a folder that is put aside, before the time.
 const (
 	lostSuffix    = ".lost-"
@@ -241,7 +244,10 @@ const (
 
 // putAside gives a node's folder a name under which nothing looks for a node; empty: there was no folder.
 func putAside(place, suffix string, at time.Time) (lost string, err error) {
-	lost = place + suffix + at.UTC().Format("20060102T150405.000Z")
+	if err := keepAudit(place, at); err != nil {
+		return "", err
+	}
+	lost = place + suffix + at.UTC().Format(asideStamp)
 	err = os.Rename(place, lost)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil

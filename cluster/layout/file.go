@@ -263,6 +263,19 @@ func RegionOf(node string) string {
 	return region
 }
 
+// KnownFormat refuses a JSON file that a newer program wrote. One that is not there, or is no such file, says nothing, and
+// nobody goes by it.
+func KnownFormat(path string) error {
+	var head struct {
+		Format int `json:"format"`
+	}
+	b, err := readBounded(path, maxFile)
+	if err != nil || json.Unmarshal(b, &head) != nil || head.Format <= Format {
+		return nil
+	}
+	return CheckFormat(path, head.Format, Format)
+}
+
 // CheckFormat refuses a file, or what else has a format, that a program does not know: found is its format, known the
 // newest one of the program.
 func CheckFormat(what string, found, known int) error {

@@ -188,6 +188,9 @@ func (d Dir) FrontPID() string { return filepath.Join(string(d), "front.pid") }
 // FrontLog is the path of the front door's log.
 func (d Dir) FrontLog() string { return filepath.Join(string(d), "front.log") }
 
+// KeptAudit is the folder of a Region that has the records of calls of nodes that are gone, a folder for each.
+func (d Dir) KeptAudit(region string) string { return filepath.Join(string(d), region, "audit") }
+
 // Node is the folder of the node with that name ("us-east-1/2").
 func (d Dir) Node(name string) NodeDir {
 	return NodeDir(filepath.Join(string(d), filepath.FromSlash(name)))

@@ -54,6 +54,8 @@ var files = []file{
 	{path: `NODE/raft/snapshots/[^/]+/state.bin`, newer: snapshotFormat, says: "has format 99, this build reads up to 1"},
 	{path: `NODE/raft/snapshots/[^/]+/meta.json`, why: "Raft's own; it is compared with the head of state.bin"},
 	{path: `NODE/audit/.*`, why: "written here and never read by a node; each record names the version of its form"},
+	{path: `[a-z0-9-]+/audit/.*`, why: "the same, of nodes that are gone"},
+	{path: `supervisor.json|front.pid`, newer: jsonFormat, says: "has format 99, this program knows up to 1", reads: layout.KnownFormat},
 	{path: `NODE/(log|pid|exit.json)`, why: "for people, and for who started the process"},
 	{path: `(identity|throttle).yaml`, why: "written by people; a member that this build does not know is refused by its line"},
 	{path: `attestation-roots.pem`, why: "certificates"},
@@ -75,7 +77,7 @@ func TestNewerFormats(t *testing.T) {
 		return len(snapshots) > 0
 	})
 	c.Stop(name)
-	for path, text := range map[string]string{c.Dir.FaultsFile(): `{"format":1}`, c.Dir.DialsFile(): `{"format":1}`} {
+	for path, text := range map[string]string{c.Dir.FaultsFile(): `{"format":1}`, c.Dir.DialsFile(): `{"format":1}`, c.Dir.SupervisorFile(): `{"format":1}`, c.Dir.FrontPID(): `{"format":1}`} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

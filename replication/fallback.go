@@ -10,6 +10,10 @@ import (
 // preferSecond is how long a Region is asked over the second bus after the first failed.
 const preferSecond = 10 * time.Second
 
+// patience is how long First is waited for at least before its silence says anything about it: who asks for less time, as
+// for consent, may get no answer on a link that is slow and whole.
+const patience = 2 * time.Second
+
 // Fallback is a Bus that asks a Region over First, and over Second where First does not get through. Requests are
 // heard from both. After First failed Second is asked first, for ten seconds or until it fails too.
 type Fallback struct {
@@ -30,8 +34,9 @@ func (f *Fallback) Request(ctx context.Context, dst string, kind Kind, envelope 
 		}
 		return answer, err
 	}
+	begun := time.Now()
 	answer, err := f.First.Request(ctx, dst, kind, envelope)
-	if !failed(err) {
+	if !failed(err) || errors.Is(err, ErrNoAnswer) && time.Since(begun) < patience {
 		return answer, err
 	}
 	f.turn(dst, time.Now().Add(preferSecond))

@@ -50,11 +50,13 @@ type scripted struct {
 	nowhere
 	name  string
 	err   *error
+	takes *time.Duration
 	asked *[]string
 }
 
 func (s scripted) Request(_ context.Context, dst string, _ replication.Kind, _ []byte) ([]byte, error) {
 	*s.asked = append(*s.asked, s.name+" "+dst)
+	time.Sleep(*s.takes) // virtual
 	return []byte(s.name), *s.err
 }
 
@@ -65,7 +67,7 @@ func TestFallbackTurns(t *testing.T) {
 		what          string
 		first, second error
 		dst           string
-		after         time.Duration
+		after, takes  time.Duration
 		asked         []string
 	}{
 		{what: "all is well", dst: a, asked: []string{"first " + a}},
@@ -73,7 +75,8 @@ func TestFallbackTurns(t *testing.T) {
 		{what: "and from then on", dst: a, asked: []string{"second " + a}},
 		{what: "of that Region alone", dst: b, asked: []string{"first " + b}},
 		{what: "for ten seconds", dst: a, after: 10 * time.Second, asked: []string{"first " + a}},
-		{what: "an unknown outcome is not made two", first: fmt.Errorf("%w: late", replication.ErrNoAnswer), dst: a, asked: []string{"first " + a}},
+		{what: "who waits for a second does not know", first: replication.ErrNoAnswer, takes: time.Second, dst: a, asked: []string{"first " + a}},
+		{what: "an unknown outcome is not made two", first: fmt.Errorf("%w: late", replication.ErrNoAnswer), takes: 4 * time.Second, dst: a, asked: []string{"first " + a}},
 		{what: "the next goes the other way", dst: a, asked: []string{"second " + a}},
 		{what: "which fails as well", second: replication.ErrNoAnswer, dst: a, asked: []string{"second " + a}},
 		{what: "back to the first", dst: a, asked: []string{"first " + a}},
@@ -85,10 +88,11 @@ func TestFallbackTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
 		var first, second error
-		bus := &replication.Fallback{First: scripted{name: "first", err: &first, asked: &asked}, Second: scripted{name: "second", err: &second, asked: &asked}}
+		var takes time.Duration
+		bus := &replication.Fallback{First: scripted{name: "first", err: &first, takes: &takes, asked: &asked}, Second: scripted{name: "second", err: &second, takes: &takes, asked: &asked}}
 		for _, s := range steps {
 			time.Sleep(s.after) // virtual
-			asked, first, second = nil, s.first, s.second
+			asked, first, second, takes = nil, s.first, s.second, s.takes
 			_, _ = bus.Request(t.Context(), s.dst, replication.KindKey, nil)
 			if !slices.Equal(asked, s.asked) {
 				t.Errorf("%s: asked %v, not %v", s.what, asked, s.asked)

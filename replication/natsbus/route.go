@@ -21,6 +21,9 @@ const (
 	helloTimeout = 3 * time.Second // of NATS, after the dial: one and a half round trips
 	redialFirst  = 100 * time.Millisecond
 	redialAtMost = time.Second
+	// patience is how long a node is waited for at least before another is asked first the next time: who asks for less
+	// time may get no answer on a link that is slow and whole, and another node has to be dialed on it.
+	patience = 2 * time.Second
 )
 
 // route is the way to another Region: its nodes, and the one that answered last.
@@ -69,14 +72,16 @@ func (r *route) request(ctx context.Context, subject string, data []byte) ([]byt
 	var failures error
 	silent := false
 	for i := range nodes {
-		at := (start + i) % len(nodes)
+		at, begun := (start+i)%len(nodes), time.Now()
 		answer, err := nodes[at].request(ctx, subject, data)
 		if err == nil {
 			r.prefer(start, at)
 			return answer, nil
 		}
 		if ctx.Err() != nil {
-			r.prefer(start, (at+1)%len(nodes)) // this one kept us waiting
+			if time.Since(begun) >= patience {
+				r.prefer(start, (at+1)%len(nodes)) // this one kept us waiting
+			}
 			return nil, fmt.Errorf("%w: %w", replication.ErrNoAnswer, ctx.Err())
 		}
 		silent = silent || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)

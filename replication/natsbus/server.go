@@ -93,7 +93,7 @@ func (s *Server) options(c ServerConfig, host string, port int) *server.Options 
 		ServerName: c.Node, Host: host, Port: port,
 		NoSigs: true, NoSystemAccount: true,
 		MaxPayload: maxPayload, MaxConn: maxClients, MaxSubs: maxClients * 8,
-		MaxControlLine: 1024, AuthTimeout: 2,
+		MaxControlLine: 1024, AuthTimeout: helloTimeout.Seconds(), // a link may be slow
 		PingInterval: pingInterval, MaxPingsOut: maxPings, WriteDeadline: 2 * time.Second,
 		DisableShortFirstPing: true,
 	}

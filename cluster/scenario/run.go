@@ -24,6 +24,7 @@ const (
 	Late    Verdict = "late"    // something did not come true in time
 	Skipped Verdict = "skipped" // the world cannot play it
 	Broken  Verdict = "broken"  // the world itself failed
+	Stopped Verdict = "stopped" // somebody ended it before its end
 )
 
 // Step is what became of one step.
@@ -148,6 +149,9 @@ func (r *runner) play(ctx context.Context, steps []step) error {
 				r.report.Verdict = Late
 			}
 			r.report.Reason = fmt.Sprintf("at line %d", st.line)
+		case err != nil && ctx.Err() != nil:
+			err = errors.New("it was stopped here")
+			r.report.Verdict, r.report.Reason = Stopped, fmt.Sprintf("at line %d", st.line)
 		case err != nil:
 			r.report.Verdict, r.report.Reason = Broken, fmt.Sprintf("at line %d: %v", st.line, err)
 		}

@@ -171,3 +171,28 @@ func TestAWorldThatFailsIsNoPass(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 }
+
+// stopping is a world in which somebody ends the scenario at its first call.
+type stopping struct {
+	world.World
+	stop func()
+}
+
+func (s stopping) Call(ctx context.Context, _ world.Call) (world.Answer, error) {
+	s.stop()
+	return world.Answer{}, ctx.Err()
+}
+
+// TestStoppedIsNotBroken: who ends a scenario is told where, and not that the world is at fault.
+func TestStoppedIsNotBroken(t *testing.T) {
+	s, err := scenario.Parse("test", made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	report := scenario.Run(ctx, s, stopping{simulated(t, s, 1), stop}, &out)
+	if report.Verdict != scenario.Stopped || !strings.Contains(out.String(), "stopped at line") || strings.Contains(out.String(), "canceled") {
+		t.Errorf("%+v\n%s", report, &out)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"meridian/cluster"
 	"meridian/cluster/layout"
@@ -52,12 +53,14 @@ type app struct {
 	json bool   // -o json
 }
 
-// main runs a command line and returns the exit code. The first signal ends a command in order, the second one at
-// once.
+// oneSignal is how close together signals count as one: some senders reach a process and its group, which is twice.
+const oneSignal = 500 * time.Millisecond
+
+// main runs a command line and returns the exit code. The first signal ends a command in order, a later one at once.
 func (a *app) main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(oneSignal, stop) })
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(a.out)

@@ -104,7 +104,7 @@ healed, nodes started, and the synchronisation is set as before at its end. What
 only with --fencing: it concerns every key.
 
 Exit codes: 0 all passed, 1 something was not as expected, 2 a scenario could not be read, 3 something did not come true
-in time, or a scenario was skipped because the world cannot play it.`,
+in time, a scenario was skipped because the world cannot play it, or was stopped.`,
 		Example: `  meridian scenario run replica-stuck-in-creating
   meridian scenario run promote-during-a-partition --world cluster
   meridian scenario run my.txt --seed 7 -o json`,
@@ -166,6 +166,9 @@ func (a *app) playAll(ctx context.Context, all []*scenario.Scenario, o playing) 
 	}
 	failed, late := false, false
 	for _, s := range all {
+		if ctx.Err() != nil {
+			break
+		}
 		report, err := a.play(ctx, s, o, out)
 		if err != nil {
 			return err
@@ -174,7 +177,7 @@ func (a *app) playAll(ctx context.Context, all []*scenario.Scenario, o playing) 
 		switch report.Verdict {
 		case scenario.Failed, scenario.Broken:
 			failed = true
-		case scenario.Late, scenario.Skipped:
+		case scenario.Late, scenario.Skipped, scenario.Stopped:
 			late = true
 		}
 	}

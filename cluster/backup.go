@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"meridian/cluster/control"
@@ -38,7 +39,7 @@ type BackupInfo struct {
 func (c *Cluster) Backup(ctx context.Context, region, file string) (BackupInfo, error) {
 	r, ok := c.File.Region(region)
 	if !ok {
-		return BackupInfo{}, fmt.Errorf("%w: the cluster has no Region %q", ErrUsage, region)
+		return BackupInfo{}, fmt.Errorf("%w: the cluster has no Region %q; it has %s", ErrUsage, region, strings.Join(c.File.Names(), ", "))
 	}
 	if _, err := os.Lstat(file); err == nil {
 		return BackupInfo{}, fmt.Errorf("%w: %s is there already: it is left as it is", ErrUsage, file)
@@ -53,11 +54,14 @@ func (c *Cluster) Backup(ctx context.Context, region, file string) (BackupInfo, 
 		}
 		return int(b.Seq) - int(a.Seq)
 	})
-	reasons := fmt.Errorf("no node of %s answers: `meridian start %s`", region, region)
+	reasons := fmt.Errorf("no node of %s answers: `meridian up` starts the cluster, `meridian start %s` the Region alone", region, region)
 	for _, s := range statuses {
 		info, err := c.backupNode(ctx, s.Name, file)
 		if err == nil {
 			return info, nil
+		}
+		if here := (*os.PathError)(nil); errors.As(err, &here) { // another node would write it to the same place
+			return BackupInfo{}, fmt.Errorf("backup of %s to %s: %w: nothing was left there; make room, or name another place", region, file, here)
 		}
 		reasons = fmt.Errorf("backup of node %s: %w", s.Name, err)
 		c.Note("%v", reasons)
@@ -97,8 +101,13 @@ func InspectBackup(file string) (BackupInfo, error) {
 	defer f.Close()
 	var n counter
 	m, err := keystore.Inspect(bufio.NewReader(io.TeeReader(f, &n)))
-	if err != nil {
-		return BackupInfo{}, fmt.Errorf("%s is damaged, or no backup: %w", file, err)
+	switch here := (*os.PathError)(nil); {
+	case errors.Is(err, keystore.ErrNewer):
+		return BackupInfo{}, fmt.Errorf("backup %s: %w: restore it with the version of meridian that wrote it, or a later one", file, err)
+	case errors.As(err, &here):
+		return BackupInfo{}, here
+	case err != nil:
+		return BackupInfo{}, fmt.Errorf("%s is damaged, or no backup: %w: nothing was made of it; use another backup of that Region", file, err)
 	}
 	info := BackupInfo{
 		File: file, ClusterID: m.ClusterID, Region: m.Region, Life: m.Life, Seq: m.Seq,

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +24,7 @@ import (
 // RestoreOptions say what Restore makes of backups.
 type RestoreOptions struct {
 	Backups []string // files, one for each Region, in the order of the Regions
-	Keys    []string // folders with the key rings: of a node (root.key and keystore), or of a whole cluster
+	Keys    []string // folders with the key rings: of a node (root.key and keystore), of such folders by Region, or of a whole cluster
 	Until   []string // where to stop: a time (RFC 3339) for all Regions, or REGION=SEQ; none: at the end
 	Nodes   int
 	Port    int
@@ -61,7 +63,9 @@ func Restore(dir string, o RestoreOptions, p Program, note func(string, ...any))
 	}
 	defer os.RemoveAll(temp)
 	r := &restorer{options: o, note: note, made: layout.Dir(filepath.Join(temp, "cluster")), temp: temp}
-	if err := r.run(); err != nil {
+	if err := r.run(); err != nil && strings.Contains(err.Error(), syscall.ENOSPC.Error()) { // the store says it in words alone
+		return nil, r.did, fmt.Errorf("%w: nothing was left of the new cluster; make room beside %s, or name a folder elsewhere with --data", err, d)
+	} else if err != nil {
 		return nil, r.did, err
 	}
 	if err := os.Rename(string(r.made), string(d)); err != nil { // fails if something came there meanwhile
@@ -112,6 +116,9 @@ func (r *restorer) plan() (backups []BackupInfo, points map[string]keystore.Orig
 		}
 		if len(backups) > 0 && b.ClusterID != backups[0].ClusterID {
 			return nil, nil, fmt.Errorf("%w: %s and %s are of different clusters", ErrUsage, backups[0].File, b.File)
+		}
+		if i := slices.Index(regions, b.Region); i >= 0 {
+			return nil, nil, fmt.Errorf("%w: %s and %s are both backups of %s: name one of them", ErrUsage, backups[i].File, b.File, b.Region)
 		}
 		backups, regions = append(backups, b), append(regions, b.Region)
 	}
@@ -215,14 +222,22 @@ func (r *restorer) ring(b BackupInfo) (*keyring.Ring, error) {
 // ringFolders lists where the key ring of a Region may be, in a folder that somebody named.
 func ringFolders(folder, region string) []layout.NodeDir {
 	dirs := []layout.NodeDir{layout.NodeDir(folder)}
+	if d := layout.NodeDir(filepath.Join(folder, region)); exists(d.Keystore()) {
+		dirs = append(dirs, d)
+	}
 	for n := 1; n <= layout.MaxNodes; n++ {
 		d := layout.Dir(folder).Node(layout.NodeName(region, n))
-		if _, err := os.Stat(d.Keystore()); err == nil {
+		if exists(d.Keystore()) {
 			dirs = append(dirs, d)
 		}
 	}
-	if len(dirs) > 1 { // a whole cluster
+	if len(dirs) > 1 { // of several Regions
 		return dirs[1:]
 	}
 	return dirs
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

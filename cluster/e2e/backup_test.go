@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,11 +55,11 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("wrote over a backup: %v", err)
 	}
 
-	spoilt := filepath.Join(files, "spoilt")
+	if _, err := c.run("backup", east, filepath.Join(files, "no", "folder")); err == nil || !strings.Contains(err.Error(), "name another place") || strings.Count(err.Error(), "no such file") != 1 {
+		t.Errorf("a backup into nothing: %v", err)
+	}
 	b, err := os.ReadFile(eastFile)
 	ok(t, err)
-	b[len(b)/2] ^= 1
-	ok(t, os.WriteFile(spoilt, b, 0o600))
 	refuses := func(says string, args ...string) {
 		t.Helper()
 		nowhere := &cluster{data: filepath.Join(t.TempDir(), "new")}
@@ -69,7 +70,24 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Errorf("restore %v left a folder", args)
 		}
 	}
-	refuses("in the frame at byte ", spoilt, "--keys", c.data)
+	spoilt := filepath.Join(files, "spoilt")
+	for _, bad := range []struct {
+		what  string
+		bytes []byte
+		says  string
+	}{
+		{"a bit flipped", slices.Concat(b[:len(b)/2], []byte{b[len(b)/2] ^ 1}, b[len(b)/2+1:]), "in the frame at byte "},
+		{"cut short", b[:len(b)*2/3], "use another backup"},
+		{"goes on", append(slices.Clone(b), "more"...), "goes on after its trailer"},
+		{"empty", nil, "is damaged, or no backup"},
+		{"something else", []byte("PK\x03\x04 and so on and so forth"), "is damaged, or no backup"},
+		{"of a newer version", slices.Concat(b[:8], []byte{99}, b[9:]), "newer format: the snapshot has format 99, this build reads up to 1: restore it with the version"},
+	} {
+		ok(t, os.WriteFile(spoilt, bad.bytes, 0o600))
+		refuses(bad.says, spoilt, "--keys", c.data)
+	}
+	refuses("both backups of "+east, eastFile, eastFile, "--keys", c.data)
+	refuses("it ends with record", eastFile, "--keys", c.data, "--until", east+"=999999")
 	refuses("a backup does not hold it", eastFile)
 	refuses("is the key ring of "+west, eastFile, "--keys", string(layout.Dir(c.data).Node(layout.NodeName(west, 1))))
 	refuses("no Region has a record up to that time", eastFile, "--keys", c.data, "--until", "1999-01-01T00:00:00Z")

@@ -83,7 +83,7 @@ material that was deleted after that point is gone: it is in no backup made late
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.Keys, "keys", nil, "folder with root.key and keystore of a node, or of a cluster (repeat for each Region)")
+	f.StringSliceVar(&o.Keys, "keys", nil, "folder with root.key and keystore of a node, with such folders by Region, or of a cluster (may be repeated)")
 	f.StringSliceVar(&o.Until, "until", nil, "end at a time (RFC 3339), or behind a record: REGION=SEQ (repeat for each Region)")
 	f.IntVar(&o.Nodes, "nodes", 0, fmt.Sprintf("nodes in each Region (default %d)", cluster.DefaultNodes))
 	f.IntVar(&o.Port, "port", 0, fmt.Sprintf("port of the front door (default %d)", cluster.DefaultPort))

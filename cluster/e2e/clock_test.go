@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -62,8 +63,10 @@ func TestTimeIsMovedAhead(t *testing.T) {
 	moving := createKey(t, us, true)
 	c.replicate(t, moving, east, west)
 	c.do(t, "delay", east, west, "--latency", "200ms")
-	_, err := us.UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &moving, PrimaryRegion: aws.String(west)})
-	ok(t, err)
+	eventually(t, 10*time.Second, "the primary knows that the replica is there", func() error {
+		_, err := us.UpdatePrimaryRegion(t.Context(), &kms.UpdatePrimaryRegionInput{KeyId: &moving, PrimaryRegion: aws.String(west)})
+		return err
+	})
 
 	offset, due := moved(t, c.do(t, "clock", "advance", "6d", "-o", "json"))
 	if offset != 6*86400 || !slices.Equal(due, []string{west + " PrimaryTaken"}) {

@@ -87,7 +87,7 @@ func TestTimeIsMovedAhead(t *testing.T) {
 	}
 
 	c.do(t, "kill", west)
-	_, err = c.run("clock", "advance", "1h")
+	_, err := c.run("clock", "advance", "1h")
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), west+" could not be reached") {
 		t.Errorf("while a Region is down: %v", err)
 	}

@@ -12,8 +12,12 @@ import (
 	"meridian/cluster/keyview"
 )
 
+// lossShown is how many lines each table of a Region has, unless all are asked for.
+const lossShown = 100
+
 func (a *app) loss() *cobra.Command {
-	return &cobra.Command{
+	shown := lossShown
+	cmd := &cobra.Command{
 		Use:   "loss [REGION...]",
 		Short: "Show what would be lost if a Region died now, and what could be done without it",
 		Long: `Asks every Region what it holds of each multi-Region key, and shows for each REGION (none named: every one) what would be
@@ -49,7 +53,7 @@ Exit code 0: nothing of a multi-Region key would be lost; 1: something would; 3:
 			if a.json {
 				err = a.printJSON(losses)
 			} else {
-				err = a.printLosses(losses)
+				err = a.printLosses(losses, shown)
 			}
 			switch {
 			case len(silent) > 0:
@@ -60,22 +64,38 @@ Exit code 0: nothing of a multi-Region key would be lost; 1: something would; 3:
 			return err
 		},
 	}
+	cmd.Flags().IntVar(&shown, "limit", shown, "how many lines a table has at most; 0: all")
+	return cmd
 }
 
-func (a *app) printLosses(losses []keyview.Loss) error {
+// within is the beginning of a table, and how many lines are left out.
+func within[T any](list []T, shown int) (first []T, more int) {
+	if shown <= 0 || len(list) <= shown {
+		return list, 0
+	}
+	return list[:shown], len(list) - shown
+}
+
+func (a *app) further(more int) {
+	if more > 0 {
+		fmt.Fprintf(a.out, "  and %d more: --limit 0 shows all, and so does -o json\n", more)
+	}
+}
+
+func (a *app) printLosses(losses []keyview.Loss, shown int) error {
 	for i := range losses {
 		l := &losses[i]
 		if i > 0 {
 			fmt.Fprintln(a.out)
 		}
-		if err := a.printLoss(l); err != nil {
+		if err := a.printLoss(l, shown); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *app) printLoss(l *keyview.Loss) error {
+func (a *app) printLoss(l *keyview.Loss, shown int) error {
 	switch {
 	case !l.Asked:
 		fmt.Fprintf(a.out, "%s does not answer: what it alone has is not known\n", l.Region)
@@ -83,13 +103,15 @@ func (a *app) printLoss(l *keyview.Loss) error {
 		fmt.Fprintf(a.out, "%s: nothing of its %s would be lost\n", l.Region, several(l.Keys, "multi-Region key"))
 	default:
 		fmt.Fprintf(a.out, "%s: of its %s would be lost\n", l.Region, several(l.Keys, "multi-Region key"))
+		list, more := within(l.Lost, shown)
 		if err := a.table(func(row func(string, ...any)) {
-			for _, lost := range l.Lost {
+			for _, lost := range list {
 				row("  %s\t%s\t%s", lost.Key, lost.What, lost.Says)
 			}
 		}); err != nil {
 			return err
 		}
+		a.further(more)
 	}
 	if l.Single > 0 {
 		fmt.Fprintf(a.out, "%s: %s there alone\n", l.Region, map[bool]string{true: "1 single-Region key is", false: several(l.Single, "single-Region key") + " are"}[l.Single == 1])
@@ -98,10 +120,13 @@ func (a *app) printLoss(l *keyview.Loss) error {
 		return nil
 	}
 	fmt.Fprintf(a.out, "without %s:\n", l.Region)
-	return a.table(func(row func(string, ...any)) {
+	list, more := within(l.Without, shown)
+	err := a.table(func(row func(string, ...any)) {
 		row("  KEY\tIN\tROLE\tSTATE\tENCRYPT\tDECRYPT\tSIGN\tREPLICATE\tROTATE\tPROMOTE\tWHY")
-		for _, w := range l.Without {
+		for _, w := range list {
 			row("  %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", w.Key, w.Region, w.Role, w.State, w.Encrypt, w.Decrypt, w.Sign, w.Replicate, w.Rotate, w.Promote, w.Why)
 		}
 	})
+	a.further(more)
+	return err
 }

@@ -133,10 +133,3 @@ func TestGenerationsOfLives(t *testing.T) {
 		}
 	}
 }
-
-// tell plays a story whose golden output nobody wants.
-func (s *stage) tell(story string) {
-	for line := range strings.Lines(strings.TrimSpace(story)) {
-		s.act(strings.Fields(line))
-	}
-}

@@ -38,32 +38,32 @@ func (c *Cluster) KeyLags(ctx context.Context, key *KeyName) (lags []*keyview.Ke
 			return nil, silent, err
 		}
 		for _, l := range from {
-			l.Count(events, now[r.Name])
+			l.Count(events[l.Key], now[r.Name])
 		}
 	}
 	return lags, silent, nil
 }
 
-// eventsAbout are the events of a Region's log about keys with which others are behind.
-func (c *Cluster) eventsAbout(ctx context.Context, region int, lags []*keyview.KeyLag) (events []control.Event, err error) {
+// eventsAbout are, by key, the events of a Region's log about keys with which others are behind.
+func (c *Cluster) eventsAbout(ctx context.Context, region int, lags []*keyview.KeyLag) (map[string][]control.Event, error) {
 	client, err := c.anyNode(ctx, &c.File.Regions[region])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
-	keys := map[string]bool{}
+	events := map[string][]control.Event{}
 	for _, l := range lags {
-		keys[l.Key] = true
+		events[l.Key] = nil
 	}
 	q := control.EventQuery{}
-	if len(keys) == 1 {
+	if len(events) == 1 {
 		q.Key = lags[0].Key
 	}
 	for e, err := range client.Events(ctx, q) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: read the log of %s: %w", ErrUnknown, c.File.Regions[region].Name, err)
 		}
-		if keys[e.Key] {
-			events = append(events, e)
+		if about, ok := events[e.Key]; ok {
+			events[e.Key] = append(about, e)
 		}
 	}
 	return events, nil

@@ -97,7 +97,7 @@ func owes(s *control.KeyState, to string) bool {
 	return slices.ContainsFunc(s.Own.Owes, func(o control.OwedMessage) bool { return o.To == to })
 }
 
-// Count counts, from all events of the log of a lag's From, the records that its To has not heard of, and finds since
+// Count counts, from the events of the log of a lag's From about its key, the records that its To has not heard of, and finds since
 // when there are any. Now is From's time, ms since 1970 UTC.
 func (l *KeyLag) Count(events []control.Event, now int64) {
 	records := 0

@@ -19,6 +19,7 @@ func (a *app) lag() *cobra.Command {
 	var wait, keys bool
 	var timeout time.Duration
 	var key string
+	shown := tableShown
 	cmd := &cobra.Command{
 		Use:   "lag",
 		Short: "Show how far Regions are behind each other",
@@ -50,7 +51,7 @@ time. --keys shows it for every multi-Region key with which some Region is behin
 				return err
 			}
 			if key != "" || keys {
-				return a.keyLag(cmd.Context(), c, key, wait, timeout)
+				return a.keyLag(cmd.Context(), c, key, wait, timeout, shown)
 			}
 			lags, err := a.askLag(cmd.Context(), c, wait, timeout)
 			return errors.Join(a.printLag(lags), err)
@@ -59,6 +60,7 @@ time. --keys shows it for every multi-Region key with which some Region is behin
 	cmd.AddCommand(a.lagSet(), a.lagShow())
 	cmd.Flags().StringVar(&key, "key", "", "of this key: its id or an alias, or the ARN of one")
 	cmd.Flags().BoolVar(&keys, "keys", false, "of each multi-Region key with which a Region is behind")
+	cmd.Flags().IntVar(&shown, "limit", shown, "of --keys, how many lines the table has at most; 0: all")
 	cmd.Flags().BoolVar(&wait, "wait-converged", false, "wait until nobody owes anything")
 	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
 	return cmd
@@ -103,7 +105,7 @@ func (a *app) printLag(lags []control.Lag) error {
 }
 
 // keyLag shows how far Regions are behind with a key, or with every one if it has no name.
-func (a *app) keyLag(ctx context.Context, c *cluster.Cluster, name string, wait bool, timeout time.Duration) error {
+func (a *app) keyLag(ctx context.Context, c *cluster.Cluster, name string, wait bool, timeout time.Duration, shown int) error {
 	var key *cluster.KeyName
 	if name != "" {
 		k, err := c.FindKey(ctx, name, nil)
@@ -116,11 +118,11 @@ func (a *app) keyLag(ctx context.Context, c *cluster.Cluster, name string, wait 
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		lags, err := c.AwaitKeyConverged(ctx, *key)
-		return errors.Join(a.printKeyLags(c, lags, true), err)
+		return errors.Join(a.printKeyLags(c, lags, true, shown), err)
 	}
 	lags, silent, err := c.KeyLags(ctx, key)
 	if err == nil || len(lags) > 0 {
-		err = errors.Join(a.printKeyLags(c, lags, key != nil), err)
+		err = errors.Join(a.printKeyLags(c, lags, key != nil, shown), err)
 	}
 	if err == nil && len(silent) > 0 {
 		err = fmt.Errorf("%w: no node of %s answers", cluster.ErrUnknown, strings.Join(silent, ", "))
@@ -128,25 +130,26 @@ func (a *app) keyLag(ctx context.Context, c *cluster.Cluster, name string, wait 
 	return err
 }
 
-// printKeyLags prints the lags in which something is behind, or all of them.
-func (a *app) printKeyLags(c *cluster.Cluster, lags []*keyview.KeyLag, all bool) error {
-	shown := []*keyview.KeyLag{}
+// printKeyLags prints the lags in which something is behind, or all of them; of a table so many lines.
+func (a *app) printKeyLags(c *cluster.Cluster, lags []*keyview.KeyLag, all bool, shown int) error {
+	list := []*keyview.KeyLag{}
 	for _, l := range lags {
 		if all || l.Behind() {
-			shown = append(shown, l)
+			list = append(list, l)
 		}
 	}
 	if a.json {
-		return a.printJSON(shown)
+		return a.printJSON(list)
 	}
-	if len(shown) == 0 && !all {
+	if len(list) == 0 && !all {
 		_, err := fmt.Fprintln(a.out, "no Region is behind with a key")
 		return err
 	}
 	d, err := c.Dials()
-	return errors.Join(err, a.table(func(row func(string, ...any)) {
+	list, more := within(list, shown)
+	err = errors.Join(err, a.table(func(row func(string, ...any)) {
 		row("KEY\tFROM\tTO\tHAS\tOF\tRECORDS\tSTATUSES\tMATERIALS\tBEHIND FOR")
-		for _, l := range shown {
+		for _, l := range list {
 			behind := "-"
 			switch {
 			case l.BehindMillis > 0:
@@ -160,4 +163,6 @@ func (a *app) printKeyLags(c *cluster.Cluster, lags []*keyview.KeyLag, all bool)
 			row("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s", l.Key, l.From, l.To, orDash(l.Has), cmp.Or(l.Newest, "-"), l.Records, l.Statuses, l.Materials, behind)
 		}
 	}))
+	a.further(more)
+	return err
 }

@@ -12,11 +12,11 @@ import (
 	"meridian/cluster/keyview"
 )
 
-// lossShown is how many lines each table of a Region has, unless all are asked for.
-const lossShown = 100
+// tableShown is how many lines a table of keys has, unless all are asked for.
+const tableShown = 100
 
 func (a *app) loss() *cobra.Command {
-	shown := lossShown
+	shown := tableShown
 	cmd := &cobra.Command{
 		Use:   "loss [REGION...]",
 		Short: "Show what would be lost if a Region died now, and what could be done without it",

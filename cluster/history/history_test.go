@@ -95,6 +95,40 @@ func TestRecordedCalls(t *testing.T) {
 	}
 }
 
+// TestNoTokenIsNoted: only a client of the level session sends tokens back, and a call that sent none promises nothing by one.
+func TestNoTokenIsNoted(t *testing.T) {
+	for _, level := range []string{"", "eventual", "bounded=2000", "strong"} {
+		var file bytes.Buffer
+		r, err := NewRecorder(&file, Header{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sent []string
+		client := service(t, r, Client{Name: "c", Region: "us-east-1", Level: level}, func(w http.ResponseWriter, q *http.Request) {
+			sent = append(sent, q.Header.Get("X-Meridian-Session"))
+			w.Header().Set("X-Meridian-Session", "us-east-1.1.41")
+			_, _ = w.Write([]byte(`{"KeyMetadata":{"KeyId":"k"}}`))
+		})
+		for range 2 {
+			if _, err := client.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("k")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h, err := Read(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range h.Entries {
+			if e.After != "" || sent[i] != "" {
+				t.Errorf("level %q: call %d is noted to have sent %q, and sent %q", level, i, e.After, sent[i])
+			}
+		}
+	}
+}
+
 // sentIn is the session token that is noted of a call that sent one.
 func sentIn(t *testing.T, token string) string {
 	t.Helper()

@@ -25,13 +25,14 @@ type Client struct {
 // At the level session it also sends back the newest session token that the client has been given.
 func (r *Recorder) Middleware(c Client) func(*middleware.Stack) error {
 	var newest session
+	sends := c.Level == "session"
 	return func(stack *middleware.Stack) error {
 		if c.Level != "" {
 			if err := smithyhttp.SetHeaderValue("X-Meridian-Consistency", c.Level)(stack); err != nil {
 				return err
 			}
 		}
-		if c.Level == "session" {
+		if sends {
 			if err := stack.Build.Add(&newest, middleware.After); err != nil {
 				return err
 			}
@@ -42,8 +43,11 @@ func (r *Recorder) Middleware(c Client) func(*middleware.Stack) error {
 			) {
 				op := awsmiddleware.GetOperationName(ctx)
 				e := Entry{
-					Client: c.Name, Region: c.Region, Level: c.Level, Operation: op, After: newest.newest(),
+					Client: c.Name, Region: c.Region, Level: c.Level, Operation: op,
 					Start: r.Now(), Ask: r.digest.ask(op, fieldsOf(in.Parameters)),
+				}
+				if sends {
+					e.After = newest.newest()
 				}
 				out, meta, err = next.HandleInitialize(ctx, in)
 				e.End = r.Now()

@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"os"
@@ -32,12 +31,9 @@ func TestANodeThatDivergedStops(t *testing.T) {
 		}
 	}
 	create()
-	c.Eventually("all nodes have the same state", func() bool {
-		return c.Nodes[name].Status().Digest == c.Nodes["us-east-1/1"].Status().Digest
-	})
-	digest := c.Nodes[name].Status().Digest
+	c.Eventually("the node has a record", func() bool { return c.Nodes[name].Status().Seq > 0 })
 	c.Stop(name)
-	plant(t, c.Dir.Node(name).State(), digest)
+	plant(t, c.Dir.Node(name).State())
 
 	config, err := node.Load(c.Dir, name, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -65,16 +61,17 @@ func TestANodeThatDivergedStops(t *testing.T) {
 	create()
 }
 
-// plant changes the digest that a stopped node keeps, as if it had evolved a record differently.
-func plant(t *testing.T, state, digest string) {
+// plant changes the digest that a stopped node keeps, as if it had evolved its last record differently.
+func plant(t *testing.T, state string) {
 	t.Helper()
+	r, err := keystore.Verify(nil, state, domain()) // its digest now: records may follow until it stops
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := r.Meta.Digest[:]
 	generations, err := filepath.Glob(filepath.Join(state, "gen-*"))
 	if err != nil || len(generations) != 1 {
 		t.Fatalf("generations %q, %v", generations, err)
-	}
-	was, err := hex.DecodeString(digest)
-	if err != nil {
-		t.Fatal(err)
 	}
 	db, err := pebble.Open(generations[0], &pebble.Options{FormatMajorVersion: pebble.FormatTableFormatV6, Logger: quiet{}})
 	if err != nil {
@@ -96,7 +93,7 @@ func plant(t *testing.T, state, digest string) {
 	for key, value := range changed {
 		err = errors.Join(err, db.Set([]byte(key), value, pebble.Sync))
 	}
-	if err = errors.Join(err, db.Close()); err != nil || len(changed) != 2 {
+	if err = errors.Join(err, db.Close()); err != nil || len(changed) < 2 {
 		t.Fatalf("%d rows changed, %v", len(changed), err)
 	}
 }

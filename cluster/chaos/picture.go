@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ const (
 	bar     = 18
 	strip   = 20 // of a row of faults
 	chart   = 140
+
+	numbered = 200 // faults, at most, that are all numbered
 )
 
 // A picture is what an SVG of the page shows.
@@ -45,7 +48,7 @@ type band struct {
 type chip struct {
 	X, W   float64
 	Y      int
-	Number int
+	Number string // "" where there is no room for it
 	Class  string
 	Says   string
 }
@@ -109,12 +112,20 @@ func (r *Report) says(i int) string {
 	return fmt.Sprintf("%d: %s%s, %s to %s", i+1, a.Text, naming(a.Nodes, a.Fault.Places), r.Clock(a.Begin), r.Clock(a.End))
 }
 
-// chips puts each fault into the first row of its lane in which nothing else is shown.
+// chips puts each fault into the first row of its lane in which nothing else is shown. Of many faults only those that
+// last show their number; what the pointer rests on tells of the others.
 func (r *Report) chips() (chips []chip, rows int) {
 	var ends []float64
 	lanes := []string{}
 	for i, a := range r.Faults {
-		x, w := r.x(a.Begin), max(r.x(a.End)-r.x(a.Begin), 18)
+		number := strconv.Itoa(i + 1)
+		x, w, room := r.x(a.Begin), r.x(a.End)-r.x(a.Begin), float64(4+7*len(number))
+		switch {
+		case len(r.Faults) <= numbered:
+			w = max(w, room)
+		case w < room:
+			w, number = max(w, 3), ""
+		}
 		n := slices.IndexFunc(ends, func(end float64) bool { return end < x })
 		for n >= 0 && lanes[n] != a.lane() {
 			next := slices.IndexFunc(ends[n+1:], func(end float64) bool { return end < x })
@@ -128,7 +139,7 @@ func (r *Report) chips() (chips []chip, rows int) {
 			ends, lanes, n = append(ends, 0), append(lanes, a.lane()), len(ends)
 		}
 		ends[n] = x + w
-		chips = append(chips, chip{x, w, margin + n*strip, i + 1, a.lane(), r.says(i)})
+		chips = append(chips, chip{x, w, margin + n*strip, number, a.lane(), r.says(i)})
 	}
 	return chips, len(ends)
 }

@@ -82,6 +82,30 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestNumbersOfManyFaultsDoNotOverlap: each chip is as wide as its number, or shows none.
+func TestNumbersOfManyFaultsDoNotOverlap(t *testing.T) {
+	for _, faults := range []int{numbered, 1500} {
+		r := &Report{LoadBegin: 0, End: 3600e9}
+		for i := range int64(faults) {
+			begin := i * (3600e9 / int64(faults))
+			r.Faults = append(r.Faults, Applied{Fault: Fault{Kind: Cut}, Begin: begin, End: begin + 2e9 + i%7*20e9})
+		}
+		chips, _ := r.chips()
+		shown := 0
+		for _, c := range chips {
+			if c.Number != "" {
+				shown++
+			}
+			if c.W < float64(7*len(c.Number)) {
+				t.Errorf("%d faults: number %s stands in %.1f units", faults, c.Number, c.W)
+			}
+		}
+		if shown == 0 || (shown == faults) != (faults <= numbered) {
+			t.Errorf("%d of %d faults show their number", shown, faults)
+		}
+	}
+}
+
 // TestLostWriteTurnsTheReportRed adds to a good history an acknowledged write that nobody reads afterwards.
 func TestLostWriteTurnsTheReportRed(t *testing.T) {
 	h, r := written()

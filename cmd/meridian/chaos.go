@@ -68,7 +68,7 @@ Exit code 1: a violation, which is a defect of Meridian; 3: a judge could not de
 	f.DurationVar(&o.Pace, "pace", chaos.DefaultPace, "how long a client pauses between two calls, on average")
 	f.StringVar(&o.schedule, "schedule", "", "file of faults to play instead of those of the seed")
 	f.StringVar(&o.report, "report", "", "write a page about the run into this file")
-	f.StringVar(&o.History, "history", "", "keep the history of the calls in this file, for `meridian check`")
+	f.StringVar(&o.History, "history", "", "keep the history of the calls in this `file`, for meridian check")
 	f.StringSliceVar(&o.place.Regions, "regions", nil, "Regions of the cluster to make")
 	f.IntVar(&o.place.Nodes, "nodes", 0, fmt.Sprintf("nodes in each Region of it (default %d)", cluster.DefaultNodes))
 	f.IntVar(&o.place.Port, "port", 0, "port of its front door (default: any that is free)")

@@ -133,6 +133,7 @@ func TestAcknowledgedCallsHappenOnce(t *testing.T) {
 			if len(acknowledged) < 50 {
 				t.Errorf("only %d of 100 calls were acknowledged: the test shows little", len(acknowledged))
 			}
+			t.Logf("%d of 100 calls acknowledged, %d keys", len(acknowledged), len(found))
 		})
 	}
 }

@@ -120,6 +120,7 @@ func (w *writers) check(t *testing.T, client *kms.Client) {
 	if len(there) < int(w.acknowledged.Load()) {
 		t.Errorf("%d descriptions, %d keys were acknowledged", len(there), w.acknowledged.Load())
 	}
+	t.Logf("%d keys acknowledged, looked for among %d", w.acknowledged.Load(), len(there))
 }
 
 // TestRegionKilled kills all nodes of a Region: the others go on, and what concerns it is done when it is back.

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"meridian/cluster/layout"
+	"meridian/keyengine/kmsapi"
+	"meridian/region"
 )
 
 // backendFake is a node behind the front door: what it got last, and what it does.
@@ -324,6 +326,27 @@ func TestARefusedConnectionIsAlwaysRepeated(t *testing.T) {
 			t.Errorf("%d %s", resp.StatusCode, body)
 		}
 	}
+}
+
+// A node that was just started again may be asked before the front door has seen that it is not ready.
+func TestACallThatANodeIsNotReadyForGoesToAnother(t *testing.T) {
+	d := newDoor(t, "")
+	unready := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set(region.HeaderUnready, "1")
+		refuse(w, kmsapi.Errorf(kmsapi.KMSInternalException, "not caught up"))
+	}
+	d.nodes["us-east-1/1"].do = unready
+	for range 4 {
+		if resp, body := send(t, d.signed(t, "us-east-1", "CreateKey")); resp.StatusCode != http.StatusTeapot {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	}
+	if d.nodes["us-east-1/1"].calls.Load() == 0 {
+		t.Error("no call met the node that is not ready")
+	}
+	d.nodes["eu-west-1/1"].do = unready
+	resp, body := send(t, d.signed(t, "eu-west-1", "CreateKey"))
+	isFault(t, resp, body, 500, "KMSInternalException", "not caught up")
 }
 
 func TestNoNode(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"meridian/cluster/observability"
 	"meridian/keyengine/kmsapi"
+	"meridian/region"
 	"meridian/region/sts"
 	"meridian/region/trace"
 )
@@ -29,6 +30,7 @@ func (f *FrontDoor) pass(w http.ResponseWriter, r *http.Request, p *pool, body [
 	deadline := time.NewTimer(f.tempo.Search)
 	defer deadline.Stop()
 	tried := make(map[*backend]bool)
+	var refusal *answer // of the last node that was not ready after all
 	for {
 		changed := p.watch()
 		b := p.pick(tried)
@@ -36,6 +38,10 @@ func (f *FrontDoor) pass(w http.ResponseWriter, r *http.Request, p *pool, body [
 			select {
 			case <-changed:
 			case <-deadline.C:
+				if refusal != nil {
+					refusal.write(w)
+					return
+				}
 				refuse(w, kmsapi.Errorf(kmsapi.KMSInternalException, "No node of %s takes calls now.", p.region))
 				return
 			case <-r.Context().Done():
@@ -47,9 +53,12 @@ func (f *FrontDoor) pass(w http.ResponseWriter, r *http.Request, p *pool, body [
 		tried[b] = true
 		answer, sent, err := f.attempt(r, b, body)
 		f.metrics.Attempted(b.name, outcome(sent, err))
-		if err == nil {
+		switch {
+		case err == nil:
 			answer.write(w)
 			return
+		case errors.Is(err, errUnready):
+			refusal = answer
 		}
 		if r.Context().Err() != nil {
 			return // the caller left
@@ -65,6 +74,9 @@ func (f *FrontDoor) pass(w http.ResponseWriter, r *http.Request, p *pool, body [
 		}
 	}
 }
+
+// errUnready: the node is up, but does not hear its Region's leader, and did nothing with the call.
+var errUnready = errors.New("the node is not ready")
 
 // outcome is how an attempt ended.
 func outcome(sent bool, err error) string {
@@ -102,7 +114,8 @@ func (a *answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body) // an error means that the caller left
 }
 
-// attempt sends a call to one node. Sent is false only if no byte of it can have left.
+// attempt sends a call to one node. Sent is false only if no byte of it can have left, or the node says that it did
+// nothing with it (errUnready, with its answer).
 func (f *FrontDoor) attempt(r *http.Request, b *backend, body []byte) (a *answer, sent bool, err error) {
 	var connected atomic.Bool
 	ctx, cancel := context.WithTimeout(r.Context(), f.tempo.Attempt)
@@ -129,7 +142,11 @@ func (f *FrontDoor) attempt(r *http.Request, b *backend, body []byte) (a *answer
 	if err != nil {
 		return nil, true, err
 	}
-	return &answer{resp.StatusCode, resp.Header, got}, true, nil
+	a = &answer{resp.StatusCode, resp.Header, got}
+	if a.header.Get(region.HeaderUnready) != "" {
+		return a, false, errUnready
+	}
+	return a, true, nil
 }
 
 // outgoing is the request for a node: the same target, host, headers and body.

@@ -26,8 +26,11 @@ const (
 
 // Response headers of a call.
 const (
-	HeaderSession   = "x-meridian-session"
-	HeaderStale     = "x-meridian-stale"
+	HeaderSession = "x-meridian-session"
+	HeaderStale   = "x-meridian-stale"
+	// HeaderUnready is in an answer of a node that has done nothing with the call, because it does not hear its Region's
+	// leader: another node may answer it.
+	HeaderUnready   = "x-meridian-unready"
 	headerNotLeader = "x-meridian-not-leader"
 )
 
@@ -45,7 +48,7 @@ func (r *Region) Dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsap
 // dispatch finds who answers.
 func (r *Region) dispatch(ctx context.Context, op *kmsapi.Operation, call *kmsapi.Call, in kmsapi.Input) (any, error) {
 	if !r.Ready() {
-		return nil, kmsapi.Errorf(kmsapi.KMSInternalException, "Node %s has not caught up with its Region's leader yet. Try again.", r.Node)
+		return nil, unready(call, "Node %s has not caught up with its Region's leader yet. Try again.", r.Node)
 	}
 	level, err := r.level(ctx, call)
 	if err != nil {
@@ -159,7 +162,7 @@ func (r *Region) crypto(ctx context.Context, level Consistency, op *kmsapi.Opera
 		return r.atLeader(ctx, op, call, in)
 	}
 	if !r.Fresh() && r.freshen(ctx, call) != nil {
-		return nil, r.unconfirmed()
+		return nil, r.unconfirmed(call)
 	}
 	out, err := r.here(ctx, op, call, in)
 	if err == nil || level.Level == Eventual || !staleCouldExplain(err) {
@@ -168,14 +171,20 @@ func (r *Region) crypto(ctx context.Context, level Consistency, op *kmsapi.Opera
 	catching, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	if r.catchUp(catching) != nil {
-		return nil, r.unconfirmed()
+		return nil, r.unconfirmed(call)
 	}
 	return r.here(ctx, op, call, in)
 }
 
 // unconfirmed is the answer of a node that may not answer without its leader.
-func (r *Region) unconfirmed() error {
-	return kmsapi.Errorf(kmsapi.KMSInternalException, "Node %s cannot reach its Region's leader to confirm the answer. Try again.", r.Node)
+func (r *Region) unconfirmed(call *kmsapi.Call) error {
+	return unready(call, "Node %s cannot reach its Region's leader to confirm the answer. Try again.", r.Node)
+}
+
+// unready is a fault that another node of the Region may not have.
+func unready(call *kmsapi.Call, format string, args ...any) error {
+	call.Set(HeaderUnready, "1")
+	return kmsapi.Errorf(kmsapi.KMSInternalException, format, args...)
 }
 
 // staleCouldExplain reports whether a fault could be due to this node being behind: whatever is the
@@ -243,7 +252,7 @@ func (r *Region) attempt(ctx context.Context, op *kmsapi.Operation, call *kmsapi
 	answer, err := r.Peers.Forward(ctx, l.Addr, forward.Call{
 		Host: call.Raw.Host, Query: call.Raw.Query, Header: call.Raw.Header, Body: call.Raw.Body, RequestID: call.RequestID, Source: call.SourceIP,
 	})
-	if err != nil || answer.Header.Get(headerNotLeader) != "" {
+	if err != nil || answer.Header.Get(headerNotLeader) != "" || answer.Header.Get(HeaderUnready) != "" {
 		return nil, nil, false
 	}
 	out, err = answered(call, answer)

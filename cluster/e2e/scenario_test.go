@@ -7,13 +7,14 @@ import (
 	"testing"
 )
 
-// TestScenarios plays scenarios of the library on real processes: twelve, or all with MERIDIAN_SCENARIOS=all.
+// TestScenarios plays scenarios of the library on real processes: thirteen, or all with MERIDIAN_SCENARIOS=all.
 func TestScenarios(t *testing.T) {
 	c := breakable(t)
 	names := []string{
 		"replica-stuck-in-creating", "promote-during-a-partition", "lost-answer-and-retry", "two-promotions-from-two-sides",
 		"rotation-while-a-replica-is-away", "independent-properties-stay-local", "reimport-in-one-region", "one-way-cut",
 		"updating-refuses-management", "decrypt-through-every-fault", "synchronisation-is-paused", "fence-a-lost-replica",
+		"rolling-restart",
 	}
 	if os.Getenv("MERIDIAN_SCENARIOS") == "all" {
 		names = nil

@@ -13,7 +13,7 @@ import (
 // How an attempt of the front door at a node ended.
 const (
 	Answered = "answered"
-	Unsent   = "unsent"  // nothing was sent: another node was tried
+	Unsent   = "unsent"  // nothing was sent, or the node did nothing with it: another one was tried
 	Unknown  = "unknown" // it was sent, and no answer came
 )
 

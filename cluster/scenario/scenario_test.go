@@ -114,7 +114,7 @@ func TestInThisProcess(t *testing.T) {
 	handful := map[string]bool{
 		"replica-stuck-in-creating": true, "promote-during-a-partition": true, "lost-answer-and-retry": true,
 		"delete-a-primary-with-replicas": true, "rotation-while-a-replica-is-away": true,
-		"lag-holds-a-rotation-back": true,
+		"lag-holds-a-rotation-back": true, "rolling-restart": true,
 	}
 	all := os.Getenv("MERIDIAN_SCENARIOS") == "all"
 	var table strings.Builder

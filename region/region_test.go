@@ -278,8 +278,12 @@ func TestANodeOnItsOwnStopsUsingKeys(t *testing.T) {
 	w.down.Store(true)
 	w.do(2, "Encrypt", encrypt, nil)
 	w.skew[2].Store(int64(6 * time.Second)) // so much later
-	if _, _, err := w.call(2, "Encrypt", "", encrypt); code(err) != kmsapi.KMSInternalException || w.nodes[2].Fresh() {
+	_, call, err := w.call(2, "Encrypt", "", encrypt)
+	if code(err) != kmsapi.KMSInternalException || w.nodes[2].Fresh() {
 		t.Errorf("six seconds after the last word of a leader: %v", err)
+	}
+	if call.Reply[region.HeaderUnready] == "" {
+		t.Error("the front door is not told that another node may answer")
 	}
 	w.down.Store(false)
 	w.do(2, "Encrypt", encrypt, nil)
